@@ -1,0 +1,182 @@
+"""What the core needs from the world, as protocols. Adapters implement them; tests stand fakes behind them.
+
+The contract suite in tests/contract/ states what every `Cluster` must do, and runs against each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from app.domain.engines import Engine
+from app.domain.manifests import LiveObject, Manifest, ObjectKey
+from app.domain.stores import StoreSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `resource_version` is that of the list: a watch may go on from there. `remaining` is '' on the last page."""
+
+    items: tuple[LiveObject, ...]
+    resource_version: str
+    remaining: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One step of a watch. A BOOKMARK carries nothing but the resourceVersion reached."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: LiveObject
+    resource_version: str
+
+
+class Cluster(Protocol):
+    """One Kubernetes API server.
+
+    Every call has a time-out. Errors are Transient, Conflict, Rejected, Gone or ObjectNotFound (app.domain.errors), never a library's own.
+    """
+
+    def version(self) -> str:
+        """The server's version, such as v1.34.4."""
+        ...
+
+    def get(self, key: ObjectKey) -> LiveObject | None:
+        """The object, or None where the server says that it is not there."""
+        ...
+
+    def create(self, manifest: Manifest, *, dry_run: bool = False) -> LiveObject:
+        """POST. Conflict where the name is taken."""
+        ...
+
+    def apply(
+        self,
+        manifest: Manifest,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        dry_run: bool = False,
+    ) -> LiveObject:
+        """Server-side apply as our field manager, with force. Preconditions not met: Conflict. Namespace not there: ObjectNotFound."""
+        ...
+
+    def patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> LiveObject:
+        """JSON patch (RFC 6902)."""
+        ...
+
+    def delete(self, key: ObjectKey, *, uid: str | None = None, resource_version: str | None = None) -> bool:
+        """Ask for deletion (in the background for dependants). False where it was not there. Preconditions not met: Conflict."""
+        ...
+
+    def list_page(
+        self,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        limit: int = 500,
+        after: str = "",
+    ) -> Page:
+        """One page of a kind, in a namespace or in all. Labels and fields must equal. A page token too old: Gone."""
+        ...
+
+    def watch(
+        self,
+        kind: str,
+        *,
+        labels: Mapping[str, str] | None = None,
+        resource_version: str,
+        timeout: float = 300,
+    ) -> Iterator[WatchEvent]:
+        """Events of a kind in all namespaces after a resourceVersion, until `timeout` seconds have passed. Too old a version: Gone."""
+        ...
+
+    def last_log_line(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> str | None:
+        """The last line a container wrote, or None where there is none to be had."""
+        ...
+
+    def may(self, verb: str, kind: str, *, namespace: str | None = None) -> bool:
+        """Whether our credentials allow the verb (a SelfSubjectAccessReview)."""
+        ...
+
+
+def list_all(
+    cluster: Cluster, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None, limit: int = 500
+) -> Iterator[LiveObject]:
+    """All objects of a kind, page by page."""
+    after = ""
+    while True:
+        page = cluster.list_page(kind, namespace=namespace, labels=labels, limit=limit, after=after)
+        yield from page.items
+        if not page.remaining:
+            return
+        after = page.remaining
+
+
+class WakeQueue(Protocol):
+    """Carries wake-ups, never facts: a message is a store's id and nothing else."""
+
+    def wake(self, store_id: str, *, urgent: bool) -> None:
+        """Have a worker look at the store soon. `urgent`: a person waits. Not urgent wakes of one store are coalesced."""
+        ...
+
+    def start(self, task: Literal["sweep", "retention"]) -> None:
+        """Have a worker do a periodic task, once however often it is asked for."""
+        ...
+
+    def tidy(self) -> None:
+        """Free the jobs of workers that died."""
+        ...
+
+    def depths(self) -> Mapping[str, int]:
+        """Jobs waiting per queue."""
+        ...
+
+    def ping(self) -> str:
+        """The queue server's version; raises QueueUnavailable."""
+        ...
+
+
+class QueueUnavailable(Exception):
+    """The queue cannot be reached. Intents are kept in the database: nothing is lost, only later."""
+
+
+class ManifestRenderer(Protocol):
+    """Engines and their templates."""
+
+    def engines(self) -> tuple[Engine, ...]:
+        """The newest release of every engine on offer."""
+        ...
+
+    def engine(self, name: str, release: str | None = None) -> Engine:
+        """An engine's release (its newest by default); UnknownEngine where there is none."""
+        ...
+
+    def render(self, store: StoreSnapshot) -> tuple[Manifest, ...]:
+        """All manifests of a store, in the order in which waves apply them; TemplateError names file and line."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for leases and durations."""
+        ...
+
+
+class Vault(Protocol):
+    """Secrets at rest."""
+
+    def seal(self, plain: Mapping[str, str]) -> tuple[str, bytes]:
+        """The id of the key used, and the sealed text."""
+        ...
+
+    def open(self, key_id: str, sealed: bytes) -> Mapping[str, str]:
+        """The secrets; VaultError where no key at hand fits."""
+        ...

@@ -1,0 +1,24 @@
+"""What a use case is given: ports and rules, wired once in app.bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.domain.platform import PlatformPolicy, PlatformProfile
+from app.models.session import Sessions
+from app.ports import Clock, Cluster, ManifestRenderer, Vault, WakeQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`cluster` gives the adapter for a row of the clusters table, by id; the web process has none and must never call it."""
+
+    sessions: Sessions
+    queue: WakeQueue
+    renderer: ManifestRenderer
+    clock: Clock
+    vault: Vault
+    cluster: Callable[[str], Cluster]
+    policy: PlatformPolicy
+    profile: PlatformProfile
