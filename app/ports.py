@@ -116,6 +116,10 @@ def list_all(
         after = page.remaining
 
 
+# Queues in the order in which a worker empties them: people wait for the first.
+QUEUES = ("intent", "repair")
+
+
 class WakeQueue(Protocol):
     """Carries wake-ups, never facts: a message is a store's id and nothing else."""
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 class ActorKind(StrEnum):
     USER = "user"
     OPERATOR = "operator"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     SYSTEM = "system"
 
 

@@ -63,9 +63,7 @@ def by_type(conditions: Iterable[Condition]) -> dict[str, Condition]:
     return {condition.type: condition for condition in conditions}
 
 
-def merge(
-    previous: Iterable[Condition], verdicts: Iterable[Verdict], *, now: datetime, generation: int
-) -> tuple[Condition, ...]:
+def merge(previous: Iterable[Condition], verdicts: Iterable[Verdict], *, now: datetime, generation: int) -> tuple[Condition, ...]:
     """The conditions after a pass. A type without a verdict is dropped: a pass states all it knows.
 
     `last_transition_at` is kept where the status is; an unchanged verdict returns the very same condition.
@@ -90,3 +88,11 @@ def differ(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Con
         if (known := old.get(condition.type)) is None
         or (known.status, known.reason, known.message) != (condition.status, condition.reason, condition.message)
     )
+
+
+def amend(previous: Iterable[Condition], *verdicts: Verdict, now: datetime, generation: int) -> tuple[Condition, ...]:
+    """The previous conditions with some stated anew: for a pass that could not see the rest."""
+    stated = {verdict.type for verdict in verdicts}
+    kept = tuple(condition for condition in previous if condition.type not in stated)
+    fresh = merge(previous, verdicts, now=now, generation=generation)
+    return tuple(sorted((*kept, *fresh), key=lambda condition: CONDITION_TYPES.index(condition.type)))

@@ -39,7 +39,7 @@ ABSENT = Absent()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field. `path` is for people (`spec.containers[name=backend].image`), `live_path` addresses it in the live object (None: absent)."""
+    """One field. `path` is for people (`spec.ports[name=http].port`), `live_path` addresses it in the live object (None: absent)."""
 
     path: str
     before: Any
@@ -68,7 +68,10 @@ class ObjectDrift:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "kind": self.key.kind, "name": self.key.name, "class": self.drift_class.value, "manager": self.manager,
+            "kind": self.key.kind,
+            "name": self.key.name,
+            "class": self.drift_class.value,
+            "manager": self.manager,
             "differences": [difference.as_dict() for difference in self.differences],
         }
 
@@ -92,7 +95,10 @@ class Change:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "kind": self.key.kind, "name": self.key.name, "action": self.action.value, "reason": self.reason,
+            "kind": self.key.kind,
+            "name": self.key.name,
+            "action": self.action.value,
+            "reason": self.reason,
             "differences": [difference.as_dict() for difference in self.differences],
         }
 

@@ -103,16 +103,19 @@ def take_over(body: Mapping[str, Any], paths: Sequence[Path], *, manager: str) -
     merged: Fields = {}
     for entry in entries:
         ours = entry.get("manager") == manager and entry.get("operation") == "Apply"
-        if ours or entry.get("subresource"):
+        if ours or entry.get("subresource") == "status":
             continue
         _merge(merged, _select(entry.get("fieldsV1") or {}, body, (), lambda leaf: _within(leaf, paths)))
     if not merged:
         return None
-    own = next((e for e in entries if e.get("manager") == manager and e.get("operation") == "Apply" and not e.get("subresource")), None)
+    own: Fields | None = next(
+        (e for e in entries if e.get("manager") == manager and e.get("operation") == "Apply" and not e.get("subresource")), None
+    )
     if own is None:
-        own = {"manager": manager, "operation": "Apply", "apiVersion": body.get("apiVersion"), "fieldsType": "FieldsV1", "fieldsV1": {}}
+        own = {"manager": manager, "operation": "Apply", "apiVersion": body.get("apiVersion"), "fieldsType": "FieldsV1"}
         entries.append(own)
-    _merge(own.setdefault("fieldsV1", {}), merged)
+    fields: Fields = own.setdefault("fieldsV1", {})
+    _merge(fields, merged)
     return [
         {"op": "replace", "path": "/metadata/managedFields", "value": entries},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")},

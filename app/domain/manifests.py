@@ -54,6 +54,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("networking.k8s.io/v1", "Ingress", "ingresses", 3),
         Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", 3),
         Kind("v1", "Event", "events", 9),
+        Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", 9, namespaced=False),
     )
 }
 
@@ -199,8 +200,7 @@ def mask_secret(body: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
     for field in ("data", "stringData"):
         if isinstance(body.get(field), Mapping):
             masked[field] = {
-                name: "sha256:" + hashlib.sha256(f"{salt}{name}={value}".encode()).hexdigest()[:16]
-                for name, value in body[field].items()
+                name: "sha256:" + hashlib.sha256(f"{salt}{name}={value}".encode()).hexdigest()[:16] for name, value in body[field].items()
             }
     return masked
 

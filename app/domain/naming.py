@@ -17,12 +17,12 @@ _ID = re.compile(rf"[{_CROCKFORD}]{{26}}")
 # Names that would pass for the platform itself, for infrastructure, or for a person in charge of it.
 RESERVED = frozenset(
     """
-    about abuse account accounts admin administrator api app apps assets auth autoconfig autodiscover billing blog cdn checkout
-    console dashboard demo dev dns docs download email ftp help host hostmaster imap info internal ingress kube kubernetes localhost
-    login logout mail mx namespace news noreply ns ns1 ns2 operator password pay payments platform policy pop portal postmaster
-    privacy prod production root sales secure security shop signin signup smtp ssl staging static status store storeyard support
-    system terms test tls vpn web webmaster wpad www
-    """.split()
+    about abuse account accounts admin administrator api app apps assets auth autoconfig autodiscover billing blog cdn
+    checkout console dashboard demo dev dns docs download email ftp help host hostmaster imap info internal ingress kube
+    kubernetes localhost login logout mail mx namespace news noreply ns ns1 ns2 operator password pay payments platform
+    policy pop portal postmaster privacy prod production root sales secure security shop signin signup smtp ssl staging
+    static status store storeyard support system terms test tls vpn web webmaster wpad www
+    """.split()  # noqa: SIM905 (a list of words reads as words)
 )
 
 # Characters and pairs that people read as one another, reduced to one form.
@@ -53,7 +53,9 @@ def check_slug(slug: str) -> str:
             f"{slug!r} is not a valid name: use lower-case letters, digits and dashes, begin with a letter, end with a letter or digit.",
         )
     if slug[2:4] == "--":
-        raise refuse("punycode", "A name may not have two dashes in third and fourth place: that form is kept for encoded international names.")
+        raise refuse(
+            "punycode", "A name may not have two dashes in third and fourth place: that form is kept for encoded international names."
+        )
     if slug in RESERVED:
         raise refuse("reserved", f"The name {slug!r} is reserved. Choose another.")
     if (imitated := _RESERVED_SKELETONS.get(skeleton(slug))) is not None:

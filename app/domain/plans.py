@@ -1,7 +1,7 @@
 """Plans: how large a store is. A plan's figures are what a quota counts and what the templates hand to each component.
 
 CPU counts as what is guaranteed (requests), memory as what may be used (limits: memory is not given back), disk as claimed volumes.
-The memory of the backend follows MEDUSA.md's measurements: 310–325 MB idle, 331 MB at the peak with a 256 MB heap.
+The memory of the backend follows MEDUSA.md's measurements: 310 to 325 MB idle, 331 MB at the peak with a 256 MB heap.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ PLANS: Mapping[str, Plan] = {
     plan.name: plan
     for plan in (
         Plan(
-            "starter", "Starter", "A shop that is getting going: up to some hundred orders a day.", 600,
+            "starter",
+            "Starter",
+            "A shop that is getting going: up to some hundred orders a day.",
+            600,
             {
                 "database": ComponentSize(50, 1000, 96, 256, disk=4),
                 "backend": ComponentSize(100, 2000, 320, 512, heap=256, disk=1),
@@ -62,7 +65,10 @@ PLANS: Mapping[str, Plan] = {
             },
         ),
         Plan(
-            "standard", "Standard", "A busy shop: twice the memory, five times the disk.", 600,
+            "standard",
+            "Standard",
+            "A busy shop: twice the memory, five times the disk.",
+            600,
             {
                 "database": ComponentSize(100, 1000, 192, 512, disk=20),
                 "backend": ComponentSize(250, 2000, 448, 1024, heap=512, disk=5),
@@ -70,7 +76,10 @@ PLANS: Mapping[str, Plan] = {
             },
         ),
         Plan(
-            "performance", "Performance", "Campaigns and large catalogues: guaranteed cores, room for 80 GiB of data.", 900,
+            "performance",
+            "Performance",
+            "Campaigns and large catalogues: guaranteed cores, room for 80 GiB of data.",
+            900,
             {
                 "database": ComponentSize(500, 2000, 512, 1024, disk=60),
                 "backend": ComponentSize(750, 4000, 768, 2048, heap=1024, disk=20),

@@ -8,6 +8,9 @@ from typing import Literal
 
 from app.domain.quotas import Amount
 
+TENANT_QUOTA = Amount(stores=5, cpu=2000, memory=10240, disk=100)
+PLATFORM_QUOTA = Amount(stores=1000, cpu=500_000, memory=2_000_000, disk=50_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -54,8 +57,8 @@ class PlatformProfile:
 class PlatformPolicy:
     """The operator's rules: what a tenant gets by default, what the platform holds at most, how long records are kept (days)."""
 
-    tenant_quota: Amount = Amount(stores=5, cpu=2000, memory=10240, disk=100)
-    platform_quota: Amount = Amount(stores=1000, cpu=500_000, memory=2_000_000, disk=50_000)
+    tenant_quota: Amount = TENANT_QUOTA
+    platform_quota: Amount = PLATFORM_QUOTA
     host_hold_days: int = 30
     event_days: int = 90
     run_days: int = 14

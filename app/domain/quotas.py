@@ -88,6 +88,14 @@ def check_quota(limit: Amount, used: Amount, requested: Amount, *, scope: str) -
             whose = "your quota" if scope == "tenant" else "the platform's capacity"
             raise QuotaExceeded(
                 f"{whose.capitalize()} of {allowed} {UNITS[name]} would be exceeded: {taken} in use, {wanted} more asked for. "
-                + ("Delete a store, choose a smaller plan, or ask for a higher quota." if scope == "tenant" else "Ask the operator for more room."),
-                scope=scope, resource=name, limit=allowed, used=taken, requested=wanted,
+                + (
+                    "Delete a store, choose a smaller plan, or ask for a higher quota."
+                    if scope == "tenant"
+                    else "Ask the operator for more room."
+                ),
+                scope=scope,
+                resource=name,
+                limit=allowed,
+                used=taken,
+                requested=wanted,
             )

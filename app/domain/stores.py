@@ -72,6 +72,7 @@ class StoreSnapshot:
     ever_ready: bool
     provisioning_since: datetime
     failure_count: int = 0
+    credentials_version: int = 1
     conditions: tuple[Condition, ...] = ()
     inventory: Mapping[ObjectKey, InventoryEntry] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from app.domain.platform import PlatformPolicy, PlatformProfile
 from app.models.session import Sessions
@@ -12,7 +13,10 @@ from app.ports import Clock, Cluster, ManifestRenderer, Vault, WakeQueue
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`cluster` gives the adapter for a row of the clusters table, by id; the web process has none and must never call it."""
+    """`cluster` gives the adapter for a row of the clusters table, by id; the web process has none and must never call it.
+
+    `executor` runs the writes of one wave in parallel; its threads start with the first.
+    """
 
     sessions: Sessions
     queue: WakeQueue
@@ -22,3 +26,4 @@ class Services:
     cluster: Callable[[str], Cluster]
     policy: PlatformPolicy
     profile: PlatformProfile
+    executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(8, "apply"))

@@ -1,0 +1,55 @@
+"""A dry run: what a pass would do, without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.domain.conditions import READY, Status, Verdict
+from app.domain.drift import Action, Change, ChangeSet
+from app.domain.manifests import storable
+from app.domain.stores import DesiredState, StoreSnapshot
+from app.ports import Cluster
+from app.reconcile.deletion import REASON_DELETED, deletion_outcome
+from app.reconcile.diff import differences
+from app.reconcile.engine import namespace_problem
+from app.reconcile.namespace import NamespaceState, judge_namespace, namespace_key
+from app.reconcile.observe import Observed, observe_store
+from app.reconcile.outcome import PassContext, PassOutcome
+from app.reconcile.plan import Work, plan_pass
+
+
+def preview_pass(store: StoreSnapshot, context: PassContext) -> PassOutcome:
+    """The plan of a pass; where an intent changes an object, with the fields that the API server says would change. Writes nothing."""
+    key = namespace_key(store)
+    live = context.cluster.get(key)
+    state = judge_namespace(store, live)
+    now = context.clock.now()
+    if store.desired_state is DesiredState.ABSENT:
+        doomed = live is not None and state is not NamespaceState.FOREIGN
+        changes = ChangeSet((Change(key, Action.DELETED, REASON_DELETED),) if doomed else ())
+        return deletion_outcome(store, Verdict(READY, Status.FALSE, "Deleting", "The store is being removed."), now, changes)
+    if state not in (NamespaceState.OURS, NamespaceState.ABSENT):
+        return namespace_problem(store, state, now)
+    manifests = context.renderer.render(store)
+    observed = Observed()
+    if live is not None:
+        observed = observe_store(store, context.cluster, [manifest.key for manifest in manifests])
+        observed = replace(observed, own={**observed.own, key: live})
+    plan = plan_pass(store, manifests, observed, store.drift_mode)
+    return PassOutcome(
+        conditions=store.conditions,
+        inventory=store.inventory,
+        changes=ChangeSet(tuple(_foresee(work, context.cluster) for work in plan.works)),
+        observed_generation=store.observed_generation,
+        requeue_after=0.0,
+        drift=plan.drift,
+    )
+
+
+def _foresee(work: Work, cluster: Cluster) -> Change:
+    """The change with every field that an apply would alter, by a dry-run apply."""
+    if work.change.action is not Action.CONFIGURED or work.manifest is None or work.live is None:
+        return work.change
+    answer = cluster.apply(work.manifest, dry_run=True)
+    foreseen = differences(work.change.key.kind, storable(work.live.body), storable(answer.body))
+    return replace(work.change, differences=foreseen or work.change.differences)

@@ -1,0 +1,145 @@
+"""One pass over one store: lease, snapshot, the pass itself with no transaction open, recording.
+
+Whoever finds the lease taken leaves: the holder reads `generation` again before it lets go, so a newer intent is never dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from app.domain.errors import LeaseLost, NotFound
+from app.domain.stores import StoreSnapshot
+from app.ports import Cluster
+from app.reconcile.engine import run_pass
+from app.reconcile.fence import LEASE_SECONDS, FencedCluster, Lease
+from app.reconcile.outcome import PassContext, PassOutcome
+from app.reconcile.preview import preview_pass
+from app.services.context import Services
+from app.services.ids import new_id
+from app.services.leases import release_store_lease, renew_store_lease, take_store_lease
+from app.services.record_pass import PassRecord, record_crash, record_namespace, record_pass
+from app.services.snapshots import LoadedStore, load_store
+
+log = structlog.get_logger(__name__)
+
+# Intents that may arrive one after another during a pass before the store is put back into the queue.
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What set the pass off, for its run record and log lines."""
+
+    job_id: str | None = None
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """`skipped` says why nothing was done: busy (another worker has it, or its tenant enough of them), paused, quarantined, gone."""
+
+    store_id: str
+    skipped: Literal["busy", "paused", "quarantined", "gone"] | None = None
+    outcome: PassOutcome | None = None
+
+
+def reconcile_store(services: Services, store_id: str, origin: Origin | None = None) -> PassReport:
+    """Bring one store closer to its intent. Raises LeaseLost where another took over meanwhile (everything learned is void)."""
+    origin = origin or Origin()
+    asked_at = services.clock.monotonic()
+    token = take_store_lease(services, store_id, ttl=LEASE_SECONDS, holder=origin.worker or "")
+    if token is None:
+        return PassReport(store_id, "busy")
+    lease = Lease(
+        store_id,
+        token,
+        asked_at=asked_at,
+        clock=services.clock,
+        renew=lambda: renew_store_lease(services, store_id, token, ttl=LEASE_SECONDS),
+    )
+    outcome: PassOutcome | None = None
+    for _ in range(ROUNDS):
+        loaded = _load(services, store_id)
+        if (reason := _idle_reason(loaded)) is not None:
+            release_store_lease(services, store_id, token)
+            return PassReport(store_id, reason, outcome)
+        outcome, again = _one_round(services, loaded.snapshot, lease, origin)
+        if not again:
+            break
+    else:
+        release_store_lease(services, store_id, token)
+    return PassReport(store_id, None, outcome)
+
+
+def preview_store(services: Services, store_id: str) -> PassOutcome:
+    """The dry run of a pass: needs no lease, writes nothing."""
+    snapshot = _load(services, store_id).snapshot
+    return preview_pass(snapshot, _context(services, snapshot, services.cluster(snapshot.cluster_id)))
+
+
+def _load(services: Services, store_id: str) -> LoadedStore:
+    with services.sessions.platform("workers serve all tenants") as session:
+        loaded = load_store(session, store_id, vault=services.vault, now=services.clock.now())
+    if loaded is None:
+        raise NotFound(f"There is no store {store_id}.", what="store", id=store_id)
+    return loaded
+
+
+def _idle_reason(loaded: LoadedStore) -> Literal["paused", "quarantined", "gone"] | None:
+    if loaded.gone_at is not None:
+        return "gone"
+    if loaded.quarantined_at is not None:
+        return "quarantined"
+    return "paused" if loaded.pause is not None else None
+
+
+def _one_round(services: Services, store: StoreSnapshot, lease: Lease, origin: Origin) -> tuple[PassOutcome, bool]:
+    """One pass and its recording. True: the intent changed meanwhile and the lease was kept for another round."""
+    run_id = new_id(services.clock.now())
+    logger = log.bind(store_id=store.id, tenant_id=store.tenant_id, generation=store.generation, run_id=run_id, job_id=origin.job_id)
+    cluster = FencedCluster(services.cluster(store.cluster_id), lease)
+    started_at, begun = services.clock.now(), time.perf_counter()
+    try:
+        outcome = run_pass(store, _context(services, store, cluster))
+    except LeaseLost:
+        logger.warning("lease lost, pass discarded")
+        raise
+    except Exception as error:
+        logger.exception("pass crashed")
+        record_crash(services, store, lease.token, run_id=run_id, started_at=started_at, error=error, origin_job=origin.job_id)
+        raise
+    record = PassRecord(
+        run_id=run_id,
+        started_at=started_at,
+        duration_ms=round((time.perf_counter() - begun) * 1000),
+        requests=cluster.reads + cluster.writes,
+        writes=cluster.writes,
+        job_id=origin.job_id,
+        worker=origin.worker,
+    )
+    again = record_pass(services, store, lease.token, outcome, record)
+    logger.info(
+        "pass recorded",
+        outcome=record.outcome_of(outcome),
+        duration_ms=record.duration_ms,
+        requests=record.requests,
+        writes=record.writes,
+        changes=dict(outcome.changes.counts()),
+        requeue_after=round(outcome.requeue_after, 1),
+        error=outcome.error.message if outcome.error else None,
+    )
+    return outcome, again
+
+
+def _context(services: Services, store: StoreSnapshot, cluster: Cluster) -> PassContext:
+    return PassContext(
+        cluster=cluster,
+        renderer=services.renderer,
+        clock=services.clock,
+        executor=services.executor,
+        record_namespace=lambda uid: record_namespace(services, store, uid),
+    )

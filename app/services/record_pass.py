@@ -1,0 +1,273 @@
+"""Recording what a pass saw, in one short transaction fenced by the lease's token. A lost lease means: discard.
+
+Conditions and events are written on change only, a run only where something was written, failed or changed: a pass over an unchanged
+store leaves no history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.domain.conditions import READY, Condition, Status, by_type, differ
+from app.domain.drift import Action, DriftClass, ObjectDrift
+from app.domain.errors import Conflict, LeaseLost, Transient
+from app.domain.manifests import InventoryEntry, ObjectKey
+from app.domain.stores import StoreSnapshot, derive_phase
+from app.models import DriftEvent, Event, InventoryObject, ReconcileRun, Store, StoreCondition
+from app.reconcile.circuit import backoff
+from app.reconcile.outcome import PassOutcome
+from app.services.context import Services
+from app.services.leases import lock_held_store
+
+MAX_ERROR = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """The run's own data. Durations in milliseconds."""
+
+    run_id: str
+    started_at: datetime
+    duration_ms: int
+    requests: int
+    writes: int
+    job_id: str | None
+    worker: str | None
+
+    def outcome_of(self, outcome: PassOutcome) -> str:
+        """One word: failed, conflict, refused, deleted, changed, observed."""
+        if isinstance(outcome.error, Transient):
+            return "failed"
+        if isinstance(outcome.error, Conflict):
+            return "conflict"
+        if outcome.error is not None:
+            return "refused"
+        if outcome.gone:
+            return "deleted"
+        return "changed" if outcome.changes.effective else "observed"
+
+
+def record_namespace(services: Services, store: StoreSnapshot, uid: str) -> None:
+    """Commit the namespace's uid before anything else is applied to it."""
+    with services.sessions.platform("workers serve all tenants") as session:
+        session.execute(update(Store).where(Store.id == store.id, Store.namespace_uid.is_(None)).values(namespace_uid=uid))
+
+
+def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: PassOutcome, record: PassRecord) -> bool:
+    """Record and let go of the lease; True where a newer intent came meanwhile and the lease was kept. Raises LeaseLost."""
+    now = services.clock.now()
+    with services.sessions.platform("workers serve all tenants") as session:
+        row = _held(session, before.id, token)
+        changed = differ(before.conditions, outcome.conditions)
+        _record_conditions(session, before, outcome.conditions)
+        _record_inventory(session, before, outcome.inventory)
+        _record_row(row, outcome, now=now)
+        if outcome.changes.effective or outcome.error is not None or changed:
+            session.add(_run(before, outcome, record, now))
+            session.flush()
+        session.add_all(_events(before, outcome, changed, record, now))
+        _record_drift(session, before, outcome, record, now)
+        newer = row.generation != before.generation and not outcome.gone
+        if not newer:
+            row.lease_token = row.lease_until = row.lease_holder = None
+    return newer
+
+
+def record_crash(
+    services: Services, before: StoreSnapshot, token: str, *, run_id: str, started_at: datetime, error: Exception, origin_job: str | None
+) -> None:
+    """A bug: the run is recorded as crashed, the store waits, and is quarantined after too many crashes in a row."""
+    now = services.clock.now()
+    with services.sessions.platform("workers serve all tenants") as session:
+        row = _held(session, before.id, token)
+        row.crash_count += 1
+        row.next_reconcile_at = now + timedelta(seconds=backoff(row.crash_count))
+        if row.crash_count >= services.policy.max_failures:
+            row.quarantined_at = now
+        row.lease_token = row.lease_until = row.lease_holder = None
+        session.add(
+            ReconcileRun(
+                id=run_id,
+                tenant_id=before.tenant_id,
+                store_id=before.id,
+                generation=before.generation,
+                started_at=started_at,
+                finished_at=now,
+                outcome="crashed",
+                job_id=origin_job,
+                error=f"{type(error).__name__}: {error}"[:MAX_ERROR],
+            )
+        )
+
+
+def _held(session: Session, store_id: str, token: str) -> Store:
+    row = lock_held_store(session, store_id, token)
+    if row is None:
+        raise LeaseLost(f"Another worker has taken over store {store_id}; what this one saw is discarded.", store_id=store_id)
+    return row
+
+
+def _record_row(row: Store, outcome: PassOutcome, *, now: datetime) -> None:
+    ready = by_type(outcome.conditions).get(READY)
+    if ready is not None and ready.status is Status.TRUE and not row.ever_ready:
+        row.ever_ready, row.first_ready_at = True, now
+    if outcome.gone and row.gone_at is None:
+        row.gone_at = now
+    failed = outcome.error is not None and not isinstance(outcome.error, Conflict)
+    row.failure_count = row.failure_count + 1 if failed else 0
+    row.crash_count = 0
+    row.observed_generation = max(row.observed_generation, outcome.observed_generation)
+    row.observed_at = now
+    row.next_reconcile_at = None if outcome.gone else now + timedelta(seconds=outcome.requeue_after)
+    row.phase = derive_phase(row.desired_state, outcome.conditions, gone=row.gone_at is not None, ever_ready=row.ever_ready)
+
+
+def _record_conditions(session: Session, before: StoreSnapshot, conditions: tuple[Condition, ...]) -> None:
+    known = by_type(before.conditions)
+    fresh = [condition for condition in conditions if known.get(condition.type) != condition]
+    dropped = known.keys() - {condition.type for condition in conditions}
+    if dropped:
+        session.execute(delete(StoreCondition).where(StoreCondition.store_id == before.id, StoreCondition.type.in_(dropped)))
+    if fresh:
+        statement = insert(StoreCondition)
+        columns = ("status", "reason", "message", "last_transition_at", "observed_generation")
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["store_id", "type"], set_={name: getattr(statement.excluded, name) for name in columns}
+            ),
+            [
+                {"store_id": before.id, "tenant_id": before.tenant_id, "type": c.type, **{name: getattr(c, name) for name in columns}}
+                for c in fresh
+            ],
+        )
+
+
+def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mapping[ObjectKey, InventoryEntry]) -> None:
+    fresh = [entry for key, entry in inventory.items() if before.inventory.get(key) is not entry]
+    for key in before.inventory.keys() - inventory.keys():
+        session.execute(
+            delete(InventoryObject).where(
+                InventoryObject.store_id == before.id,
+                InventoryObject.kind == key.kind,
+                InventoryObject.namespace == key.namespace,
+                InventoryObject.name == key.name,
+            )
+        )
+    if fresh:
+        statement = insert(InventoryObject)
+        columns = ("uid", "resource_version", "manifest_hash", "live", "live_hash")
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["store_id", "kind", "namespace", "name"],
+                set_={name: getattr(statement.excluded, name) for name in columns},
+            ),
+            [
+                {
+                    "store_id": before.id,
+                    "tenant_id": before.tenant_id,
+                    "kind": entry.key.kind,
+                    "namespace": entry.key.namespace,
+                    "name": entry.key.name,
+                    **{name: getattr(entry, name) for name in columns},
+                }
+                for entry in fresh
+            ],
+        )
+
+
+def _run(before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> ReconcileRun:
+    return ReconcileRun(
+        id=record.run_id,
+        tenant_id=before.tenant_id,
+        store_id=before.id,
+        generation=before.generation,
+        started_at=record.started_at,
+        finished_at=now,
+        duration_ms=record.duration_ms,
+        outcome=record.outcome_of(outcome),
+        job_id=record.job_id,
+        worker=record.worker,
+        error=outcome.error.message[:MAX_ERROR] if outcome.error is not None else None,
+        changes=outcome.changes.as_list(),
+        counts={**outcome.changes.counts(), "requests": record.requests, "writes": record.writes},
+        steps=[{"step": name, "ms": round(seconds * 1000)} for name, seconds in outcome.steps.items()],
+    )
+
+
+def _events(before: StoreSnapshot, outcome: PassOutcome, changed: tuple[Condition, ...], record: PassRecord, now: datetime) -> list[Event]:
+    def event(type_: str, reason: str, message: str, data: dict[str, Any]) -> Event:
+        return Event(
+            tenant_id=before.tenant_id, store_id=before.id, at=now, type=type_, reason=reason, message=message,
+            data={**data, "run_id": record.run_id, "generation": before.generation},
+        )  # fmt: skip
+
+    events = [event(c.type, c.reason, c.message, {"status": c.status.value}) for c in changed]
+    written = {change.key for change in outcome.changes.effective}
+    events.extend(
+        event("Drift", drift.drift_class.value.capitalize(), drift_sentence(drift, outcome), drift.as_dict())
+        for drift in outcome.drift
+        if drift.key in written
+    )
+    return events
+
+
+def drift_sentence(drift: ObjectDrift, outcome: PassOutcome) -> str:
+    """What happened to an object and what came of it."""
+    by = f" by {drift.manager}" if drift.manager else ""
+    what = {
+        DriftClass.MISSING: "was removed",
+        DriftClass.FOREIGN: "does not belong to this store",
+        DriftClass.EXTRA: f"got {len(drift.differences)} field(s) more{by}",
+    }.get(drift.drift_class, f"was changed{by} in {', '.join(d.path for d in drift.differences[:3])}")
+    return f"{drift.key} {what}; {'put right' if drift.key in outcome.repaired else 'not put right yet'}."
+
+
+def _record_drift(session: Session, before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> None:
+    """One row per differing field. Drift that is only observed stays open and is not written twice; what is no longer found is closed."""
+    actions = {change.key: change.action for change in outcome.changes}
+    open_rows = {(row.kind, row.name, row.path): row for row in session.scalars(_open_drift(before.id))}
+    seen: set[tuple[str, str, str]] = set()
+    for drift in outcome.drift:
+        sides = [difference.as_dict() for difference in drift.differences] or [{"path": "", "manager": None}]
+        repaired_at = now if drift.key in outcome.repaired and actions.get(drift.key) is not Action.SKIPPED else None
+        for side in sides:
+            place = (drift.key.kind, drift.key.name, str(side["path"]))
+            seen.add(place)
+            if (known := open_rows.get(place)) is not None:
+                known.repaired_at = repaired_at
+            else:
+                session.add(_drift_event(before, drift, side, record, repaired_at))
+    if outcome.error is None:
+        for place, row in open_rows.items():
+            if place not in seen:
+                row.repaired_at = now
+
+
+def _open_drift(store_id: str) -> Select[tuple[DriftEvent]]:
+    return select(DriftEvent).where(DriftEvent.store_id == store_id, DriftEvent.repaired_at.is_(None))
+
+
+def _drift_event(
+    before: StoreSnapshot, drift: ObjectDrift, side: Mapping[str, Any], record: PassRecord, repaired_at: datetime | None
+) -> DriftEvent:
+    return DriftEvent(
+        tenant_id=before.tenant_id,
+        store_id=before.id,
+        kind=drift.key.kind,
+        name=drift.key.name,
+        path=side["path"],
+        drift_class=drift.drift_class,
+        manager=side["manager"],
+        before=side.get("before"),
+        after=side.get("after"),
+        detected_at=record.started_at,
+        repaired_at=repaired_at,
+        run_id=record.run_id,
+    )

@@ -1,0 +1,95 @@
+"""The scheduler: one leader that wakes what is due, starts sweeps and retention, and frees the jobs of dead workers.
+
+Its office is a lease in the database. It holds no state: a successor goes on from the rows.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from app.ports import QueueUnavailable
+from app.services.context import Services
+from app.services.due import take_due
+from app.services.leases import acquire, release, renew
+
+log = structlog.get_logger(__name__)
+
+LEADER = "scheduler"
+LEADER_TTL = 10.0
+RENEW_EVERY = 3.0
+DUE_EVERY = 0.5
+TIDY_EVERY = 5.0
+SWEEP_EVERY = 30.0
+RETENTION_EVERY = 86_400.0
+# Wakes per turn of the due loop: a restart with thousands of due stores fills the queue in steps.
+DUE_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class _Duty:
+    """Something to do every so often, in seconds on the monotonic clock."""
+
+    every: float
+    act: Callable[[], object]
+    next_at: float
+
+
+def run_scheduler(services: Services, stop: threading.Event) -> None:
+    """Lead when nobody else does, until asked to stop. Neither a dead database nor a dead queue ends it."""
+    holder = f"{socket.gethostname()}-{os.getpid()}"
+    while not stop.is_set():
+        try:
+            token = acquire(services, LEADER, holder, ttl=LEADER_TTL)
+            if token is not None:
+                log.info("leading", office=LEADER, holder=holder)
+                _lead(services, token, stop)
+        except DBAPIError as error:
+            log.warning("database unreachable", error=str(error.orig))
+        stop.wait(random.uniform(0.8, 1.2))  # noqa: S311
+
+
+def _lead(services: Services, token: str, stop: threading.Event) -> None:
+    clock = services.clock
+    renewed_at = begun = clock.monotonic()
+    duties = [
+        _Duty(DUE_EVERY, lambda: wake_due(services), begun),
+        _Duty(TIDY_EVERY, services.queue.tidy, begun),
+        _Duty(SWEEP_EVERY, lambda: services.queue.start("sweep"), begun),
+        _Duty(RETENTION_EVERY, lambda: services.queue.start("retention"), begun + 60),
+    ]
+    while not stop.is_set():
+        now = clock.monotonic()
+        if now - renewed_at >= RENEW_EVERY:
+            if not renew(services, LEADER, token, ttl=LEADER_TTL):
+                log.warning("leadership lost", office=LEADER)
+                return
+            renewed_at = now
+        for duty in duties:
+            if duty.next_at <= now:
+                duty.next_at = now + duty.every
+                _perform(duty)
+        stop.wait(max(0.01, min(duty.next_at for duty in duties) - clock.monotonic()))
+    release(services, LEADER, token)
+
+
+def _perform(duty: _Duty) -> None:
+    try:
+        duty.act()
+    except QueueUnavailable as error:
+        log.warning("queue unreachable", error=str(error))
+
+
+def wake_due(services: Services) -> int:
+    """One turn of the due loop: how many stores were woken."""
+    ids = take_due(services, DUE_AT_ONCE)
+    for store_id in ids:
+        services.queue.wake(store_id, urgent=False)
+    return len(ids)
