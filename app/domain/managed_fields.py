@@ -18,24 +18,36 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """An owned field. `whole`: with all that is in it (a scalar, or an atomic value); else only its being there (`.` of a list item)."""
+
+    path: Path
+    whole: bool
+
+    def touches(self, path: Path) -> bool:
+        """Whether the leaf is the field, lies inside it, or holds it whole."""
+        return self.path[: len(path)] == path or (self.whole and path[: len(self.path)] == self.path)
+
+
+@dataclass(frozen=True, slots=True)
 class Ownership:
     """One manager's leaves in an object, as paths into that very object (list positions are the live ones)."""
 
     manager: str
     operation: str
     subresource: str
-    leaves: frozenset[Path]
+    leaves: frozenset[Leaf]
 
     def touches(self, path: Path) -> bool:
         """Whether the manager owns the field, something inside it, or an atomic value around it."""
-        return any(leaf[: len(path)] == path or path[: len(leaf)] == leaf for leaf in self.leaves)
+        return any(leaf.touches(path) for leaf in self.leaves)
 
 
-def resolve(fields: Mapping[str, Any], value: Any, path: Path = ()) -> Iterator[Path]:
+def resolve(fields: Mapping[str, Any], value: Any, path: Path = ()) -> Iterator[Leaf]:
     """The leaves of a fieldsV1 trie, as paths into `value`. Items that are no longer there are left out."""
     for key, inner in fields.items():
         if key == ".":
-            yield path
+            yield Leaf(path, whole=False)
             continue
         step = _step(key, value)
         if step is None:
@@ -43,7 +55,7 @@ def resolve(fields: Mapping[str, Any], value: Any, path: Path = ()) -> Iterator[
         if inner:
             yield from resolve(inner, value[step], (*path, step))
         else:
-            yield (*path, step)
+            yield Leaf((*path, step), whole=True)
 
 
 def _step(key: str, value: Any) -> str | int | None:
@@ -88,50 +100,54 @@ def ownerships(body: Mapping[str, Any]) -> tuple[Ownership, ...]:
     )
 
 
-def _entries(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _entries(body: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     return (body.get("metadata") or {}).get("managedFields") or ()
 
 
 def take_over(body: Mapping[str, Any], paths: Sequence[Path], *, manager: str) -> list[dict[str, Any]] | None:
-    """The JSON patch that makes `manager` own `paths` as well, so that its next apply removes what it doesn't ask for.
+    """The JSON patch that hands `paths` over to `manager`, so that its next apply removes what it doesn't ask for.
 
-    The drifted paths of the other managers' entries are merged into ours (our Apply entry, made if missing). The patch also replaces
-    `/metadata/resourceVersion`: the server refuses it if the object has moved on. None where nobody's entry holds any of the paths.
+    An apply removes a field only if nobody else owns it, so the drifted paths move from the other managers' entries into ours (our Apply
+    entry, made if missing). The patch also replaces `/metadata/resourceVersion`: the server refuses it if the object has moved on. None
+    where nobody's entry holds any of the paths.
     """
-    metadata = body.get("metadata") or {}
-    entries: list[Any] = copy.deepcopy(list(_entries(body)))
-    merged: Fields = {}
-    for entry in entries:
-        ours = entry.get("manager") == manager and entry.get("operation") == "Apply"
-        if ours or entry.get("subresource") == "status":
-            continue
-        _merge(merged, _select(entry.get("fieldsV1") or {}, body, (), lambda leaf: _within(leaf, paths)))
-    if not merged:
+
+    def drifted(leaf: Leaf) -> bool:
+        return any(leaf.touches(path) for path in paths)
+
+    def is_ours(entry: Mapping[str, Any]) -> bool:
+        return entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource")
+
+    taken: Fields = {}
+    kept: list[dict[str, Any]] = []
+    own: dict[str, Any] = {"manager": manager, "operation": "Apply", "apiVersion": body.get("apiVersion"), "fieldsType": "FieldsV1"}
+    for entry in copy.deepcopy(list(_entries(body))):
+        if is_ours(entry):
+            own = entry
+        elif entry.get("subresource") == "status":
+            kept.append(entry)
+        else:
+            fields = entry.get("fieldsV1") or {}
+            _merge(taken, _select(fields, body, (), drifted))
+            rest = _select(fields, body, (), lambda leaf: not drifted(leaf))
+            if rest:
+                kept.append({**entry, "fieldsV1": rest})
+    if not taken:
         return None
-    own: Fields | None = next(
-        (e for e in entries if e.get("manager") == manager and e.get("operation") == "Apply" and not e.get("subresource")), None
-    )
-    if own is None:
-        own = {"manager": manager, "operation": "Apply", "apiVersion": body.get("apiVersion"), "fieldsType": "FieldsV1"}
-        entries.append(own)
-    fields: Fields = own.setdefault("fieldsV1", {})
-    _merge(fields, merged)
+    own_fields: Fields = own.setdefault("fieldsV1", {})
+    _merge(own_fields, taken)
     return [
-        {"op": "replace", "path": "/metadata/managedFields", "value": entries},
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")},
+        {"op": "replace", "path": "/metadata/managedFields", "value": [own, *kept]},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": (body.get("metadata") or {}).get("resourceVersion")},
     ]
 
 
-def _within(leaf: Path, paths: Sequence[Path]) -> bool:
-    return any(leaf[: len(path)] == path or path[: len(leaf)] == leaf for path in paths)
-
-
-def _select(fields: Mapping[str, Any], value: Any, path: Path, wanted: Callable[[Path], bool]) -> Fields:
+def _select(fields: Mapping[str, Any], value: Any, path: Path, wanted: Callable[[Leaf], bool]) -> Fields:
     """The part of a trie whose leaves are wanted."""
     kept: Fields = {}
     for key, inner in fields.items():
         if key == ".":
-            if wanted(path):
+            if wanted(Leaf(path, whole=False)):
                 kept[key] = {}
             continue
         step = _step(key, value)
@@ -140,7 +156,7 @@ def _select(fields: Mapping[str, Any], value: Any, path: Path, wanted: Callable[
         if inner:
             if part := _select(inner, value[step], (*path, step), wanted):
                 kept[key] = part
-        elif wanted((*path, step)):
+        elif wanted(Leaf((*path, step), whole=True)):
             kept[key] = {}
     return kept
 

@@ -21,7 +21,7 @@ from app.reconcile.diff import foreign_additions
 from app.reconcile.plan import Plan, Work
 
 CONFLICT_RETRIES = 4
-TAKE_OVER_ROUNDS = 3
+TAKE_OVER_ROUNDS = 5
 
 T = TypeVar("T")
 
@@ -104,14 +104,23 @@ def _apply(manifest: Manifest, live: LiveObject | None, cluster: Cluster) -> Liv
 def remove_additions(manifest: Manifest, entry: InventoryEntry, answer: LiveObject, cluster: Cluster) -> LiveObject:
     """Take over the fields that others added or changed beside ours, and apply again without them.
 
-    More than one round is needed where managedFields had been wiped: only our apply brings back an owner to take from.
+    More than one round is needed where managedFields had been wiped (only our apply brings back an owner to take from), and where a
+    controller writes in between.
     """
     for _ in range(TAKE_OVER_ROUNDS):
         paths = [difference.live_path for difference in foreign_additions(entry, answer) if difference.live_path is not None]
         operations = take_over(answer.body, paths, manager=FIELD_MANAGER) if paths else None
         if operations is None:
-            break
-        answer = _apply(manifest, cluster.patch(answer.key, operations), cluster)
+            return answer
+        try:
+            answer = _apply(manifest, cluster.patch(answer.key, operations), cluster)
+        except Conflict:
+            again = cluster.get(answer.key)
+            if again is None or again.uid != answer.uid:
+                raise
+            answer = again
+    if foreign_additions(entry, answer):
+        raise Conflict(f"Fields that others add to {manifest.key} come back faster than they can be removed.")
     return answer
 
 

@@ -101,7 +101,7 @@ def _judge(difference: Difference, owners: Sequence[Ownership], *, forged: bool)
     if path is None:
         return difference
     holders = [owner for owner in owners if owner.subresource != "status" and owner.touches(path)]
-    culprit = next((owner.manager for owner in holders if not _is_ours(owner)), None)
+    culprit = next((owner.manager for owner in holders if owner.manager != FIELD_MANAGER), None)
     if not holders and not forged:
         return None
     return Difference(difference.path, difference.before, difference.after, path, culprit)
