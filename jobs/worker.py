@@ -111,6 +111,12 @@ class WarmWorker(SimpleWorker):
         self.stopping = True
         super().request_stop(signum, frame)
 
+    def subscribe(self) -> None:
+        """RQ would take commands from the queue server here (stop a job, shut down). Signals are our way to do that."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed."""
+
     def get_heartbeat_ttl(self, job: Job, *_: Any, **__: Any) -> int:  # noqa: ARG002
         return JOB_LEASE
 

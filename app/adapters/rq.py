@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.registry import StartedJobRegistry
@@ -28,8 +30,12 @@ T = TypeVar("T")
 
 
 def connect(url: str, *, timeout: float = 3.0) -> Redis:
-    """A client that gives up after `timeout` seconds. Nothing connects before the first command."""
-    return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout)
+    """A client that gives up after `timeout` seconds. Nothing connects before the first command.
+
+    One retry, at once, for a connection that the server closed while idle. The library's own default waits for seconds between retries,
+    and a person would wait with it.
+    """
+    return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 1))
 
 
 class RqWakeQueue:
