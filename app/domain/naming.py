@@ -26,7 +26,7 @@ RESERVED = frozenset(
 )
 
 # Characters and pairs that people read as one another, reduced to one form.
-_LOOK_ALIKES = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0", "o"), ("1", "l"), ("i", "l"), ("3", "e"), ("5", "s"), ("8", "b"), ("-", ""))
+_LOOK_ALIKES = (("-", ""), ("0", "o"), ("1", "l"), ("i", "l"), ("3", "e"), ("5", "s"), ("8", "b"), ("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def skeleton(slug: str) -> str:
