@@ -80,10 +80,33 @@ def _apply_work(work: Work, cluster: Cluster) -> LiveObject:
     manifest = work.manifest
     if manifest is None:
         raise ValueError(f"{work.change.key} has no manifest to apply")
-    answer = _apply(manifest, work.live, cluster)
-    if work.entry is not None and work.live is not None:
-        answer = remove_additions(manifest, work.entry, answer, cluster)
-    return answer
+    if work.live is None or work.entry is None:
+        return _apply(manifest, work.live, cluster)
+    return _apply_alone(manifest, work.entry, work.live, cluster)
+
+
+def _apply_alone(manifest: Manifest, entry: InventoryEntry, live: LiveObject, cluster: Cluster) -> LiveObject:
+    """Apply so that nothing is left which others added or changed beside ours.
+
+    Their fields are taken over first: an apply beside them may even be invalid (two ports, one without a name). More than one round is
+    needed where managedFields had been wiped (only our apply brings back an owner to take from), and where a controller writes in between.
+    """
+    for _ in range(TAKE_OVER_ROUNDS):
+        additions = foreign_additions(entry, live)
+        paths = [difference.live_path for difference in additions if difference.live_path is not None]
+        operations = take_over(live.body, paths, manager=FIELD_MANAGER) if paths else None
+        try:
+            answer = _apply(manifest, live if operations is None else cluster.patch(live.key, operations), cluster)
+        except Conflict:
+            again = cluster.get(live.key)
+            if again is None or again.uid != live.uid:
+                raise
+            live = again
+            continue
+        if not foreign_additions(entry, answer):
+            return answer
+        live = answer
+    raise Conflict(f"Fields that others add to {manifest.key} come back faster than they can be removed.")
 
 
 def _apply(manifest: Manifest, live: LiveObject | None, cluster: Cluster) -> LiveObject:
@@ -99,29 +122,6 @@ def _apply(manifest: Manifest, live: LiveObject | None, cluster: Cluster) -> Liv
             if seen is None or live is None or live.uid != seen.uid:
                 raise
     raise Conflict(f"{manifest.key} was changed by others faster than it could be applied.")
-
-
-def remove_additions(manifest: Manifest, entry: InventoryEntry, answer: LiveObject, cluster: Cluster) -> LiveObject:
-    """Take over the fields that others added or changed beside ours, and apply again without them.
-
-    More than one round is needed where managedFields had been wiped (only our apply brings back an owner to take from), and where a
-    controller writes in between.
-    """
-    for _ in range(TAKE_OVER_ROUNDS):
-        paths = [difference.live_path for difference in foreign_additions(entry, answer) if difference.live_path is not None]
-        operations = take_over(answer.body, paths, manager=FIELD_MANAGER) if paths else None
-        if operations is None:
-            return answer
-        try:
-            answer = _apply(manifest, cluster.patch(answer.key, operations), cluster)
-        except Conflict:
-            again = cluster.get(answer.key)
-            if again is None or again.uid != answer.uid:
-                raise
-            answer = again
-    if foreign_additions(entry, answer):
-        raise Conflict(f"Fields that others add to {manifest.key} come back faster than they can be removed.")
-    return answer
 
 
 def _delete_work(work: Work, cluster: Cluster) -> None:

@@ -37,6 +37,9 @@ EXEMPT: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ServiceAccount": (("secrets",),),
 }
 
+# Maps whose keys are people's own.
+_FREE_MAPS = frozenset({"annotations", "labels", "data", "hard", "matchLabels", "nodeSelector"})
+
 KNOWN_FINALIZERS = frozenset(
     {"kubernetes.io/pvc-protection", "foregroundDeletion", "orphan", "service.kubernetes.io/load-balancer-cleanup"}
 )
@@ -123,9 +126,9 @@ def _walk(
         for name in sorted({*before, *after}):
             inner = f"{shown}.{name}" if shown else name
             yield from _walk(before.get(name, ABSENT), after.get(name, ABSENT), inner, (*keys, name), (*live_path, name), exempt)
-    elif before is ABSENT and isinstance(after, Mapping) and _may_be_exempt(keys, exempt):
-        # A map that appeared may hold exempt fields and others (annotations): look at each.
-        yield from _walk({}, after, shown, keys, live_path, exempt)
+    elif keys and keys[-1] in _FREE_MAPS and (isinstance(before, Mapping) or isinstance(after, Mapping)):
+        # A map that appeared or vanished as a whole is told entry by entry, and some entries may be exempt.
+        yield from _walk({} if before is ABSENT else before, {} if after is ABSENT else after, shown, keys, live_path, exempt)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _walk_lists(before, after, shown, keys, live_path, exempt)
     elif keys == _FINALIZERS:
@@ -191,10 +194,6 @@ def _is_exempt(keys: tuple[str, ...], exempt: tuple[tuple[str, ...], ...]) -> bo
         and all(key.startswith(part[:-1]) if part.endswith("*") else key == part for key, part in zip(keys, pattern, strict=True))
         for pattern in exempt
     )
-
-
-def _may_be_exempt(keys: tuple[str, ...], exempt: tuple[tuple[str, ...], ...]) -> bool:
-    return any(len(pattern) > len(keys) and pattern[: len(keys)] == keys for pattern in exempt)
 
 
 def _equal(before: Any, after: Any) -> bool:

@@ -5,7 +5,7 @@ Any read that fails aborts the pass: unreadable is never "missing".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.domain.manifests import LiveObject, ObjectKey
@@ -59,15 +59,17 @@ def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[Obje
                     pods.append(live)
             elif kind not in _NEVER_FOREIGN:
                 foreign.append(live)
-    ours = {live.uid for live in own.values()}
-    foreign.extend(pod for pod in pods if not _is_descendant(pod, own, ours))
+    foreign.extend(pod for pod in pods if not _is_descendant(pod, known))
     return Observed(own, tuple(pods), tuple(foreign))
 
 
-def _is_descendant(pod: LiveObject, own: Mapping[ObjectKey, LiveObject], ours: set[str]) -> bool:
-    """Whether the pod's controller is one of our workloads, or a ReplicaSet named after one (ReplicaSets are not read)."""
+def _is_descendant(pod: LiveObject, known: Collection[ObjectKey]) -> bool:
+    """Whether the pod's controller bears the name of one of our workloads, or is a ReplicaSet named after one (those are not read).
+
+    By name, not by uid: pods outlive a deleted workload for a while, and it is about to be made anew.
+    """
     controller = pod.controller or {}
-    if controller.get("kind") != "ReplicaSet":
-        return controller.get("uid") in ours
-    deployment = str(controller.get("name", "")).rpartition("-")[0]
-    return ObjectKey("Deployment", pod.key.namespace, deployment) in own
+    kind, name = str(controller.get("kind", "")), str(controller.get("name", ""))
+    if kind == "ReplicaSet":
+        kind, name = "Deployment", name.rpartition("-")[0]
+    return ObjectKey(kind, pod.key.namespace, name) in known
