@@ -31,6 +31,7 @@ _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 
+_UNREADABLE = ("failed to create typed patch object", "failed to convert new object")
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -338,6 +339,9 @@ def _error(status: int, headers: Mapping[str, str], answer: bytes, what: object)
     if status == 410:
         return Gone(message, **data)
     # A new ResourceQuota refuses everything until it has been counted once: it passes by itself.
+    # What cannot be read as an object of its kind is answered 500; no later try can be better.
+    if status == 500 and told.message.startswith(_UNREADABLE):
+        return Rejected(message, **data)
     if status in _RETRYABLE or (status == 403 and "status unknown for quota" in told.message):
         return Transient(message, retry_after=_retry_after(headers), **data)
     return Rejected(message, **data)

@@ -87,7 +87,7 @@ def derive_phase(desired: DesiredState, conditions: Iterable[Condition], *, gone
     - suspended and the workloads observed gone: Suspended.
     - Ready: Ready, unless a human is needed (Stalled): Degraded.
     - never ready so far: Failed once the deadline has passed or a human is needed, else Provisioning.
-    - ready before: Provisioning while a change of intent is rolling out, else Degraded.
+    - ready before: Provisioning while a change of intent is rolling out or a store comes back from suspension, else Degraded.
     """
     if desired is DesiredState.ABSENT:
         return Phase.DELETED if gone else Phase.DELETING
@@ -102,6 +102,6 @@ def derive_phase(desired: DesiredState, conditions: Iterable[Condition], *, gone
         return Phase.DEGRADED if needs_human else Phase.READY
     if needs_human or (ready is not None and ready.reason == REASON_DEADLINE):
         return Phase.DEGRADED if ever_ready else Phase.FAILED
-    if ever_ready and not (ready is not None and ready.reason == REASON_PROGRESSING):
+    if ever_ready and (ready is None or ready.reason not in (REASON_PROGRESSING, REASON_SUSPENDED)):
         return Phase.DEGRADED
     return Phase.PROVISIONING

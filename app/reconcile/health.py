@@ -32,6 +32,7 @@ class Health:
 
 
 HEALTHY = Health(HealthStatus.HEALTHY, "Healthy", "Runs and answers.")
+STOPPING = Health(HealthStatus.PROGRESSING, "Stopping", "Is being stopped.")
 MISSING = Health(HealthStatus.MISSING, "Missing", "Is not there.")
 
 
@@ -100,7 +101,7 @@ def _check_stateful_set(live: LiveObject) -> Health:
 def _check_stopped(live: LiveObject) -> Health:
     if int(live.status.get("replicas") or 0) == 0:
         return Health(HealthStatus.HEALTHY, "Stopped", "Is stopped; its data is kept.")
-    return _progressing("Stopping", "Is being stopped.")
+    return STOPPING
 
 
 def _check_claim(live: LiveObject) -> Health:

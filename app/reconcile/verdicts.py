@@ -25,7 +25,7 @@ from app.domain.plans import plan_named
 from app.domain.stores import REASON_DEADLINE, REASON_PROGRESSING, REASON_SUSPENDED, DesiredState, StoreSnapshot
 from app.reconcile import plan as plans
 from app.reconcile.explain import LastLine, explain_pods
-from app.reconcile.health import MISSING, Health, HealthStatus, check_health
+from app.reconcile.health import MISSING, STOPPING, Health, HealthStatus, check_health
 from app.reconcile.plan import Plan
 
 Refusals = Callable[[ObjectKey], Health | None]
@@ -67,9 +67,12 @@ def _component_health(store: StoreSnapshot, component: Component, sight: Sight, 
     key = ObjectKey(component.kind, store.namespace, component.name)
     live = sight.objects.get(key)
     health = check_health(live)
+    pods = [pod for pod in sight.pods if live is not None and _belongs(pod, live)]
+    if store.desired_state is DesiredState.SUSPENDED and health.reason == "Stopped" and pods:
+        # A workload counts its pods as gone while they still end, and may still write.
+        return STOPPING
     if live is None or health.healthy or store.desired_state is DesiredState.SUSPENDED:
         return health
-    pods = [pod for pod in sight.pods if _belongs(pod, live)]
     found = explain_pods(pods, last_line)
     if found is None and not pods and health.status is HealthStatus.PROGRESSING:
         found = refusals(key)

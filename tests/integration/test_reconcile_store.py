@@ -169,7 +169,11 @@ def test_f26_even_a_pass_that_noticed_nothing_is_fenced_at_its_recording(
 ) -> None:
     make_ready(platform, cluster, store)
     cluster.remove(ObjectKey("Service", store.namespace, "backend"))
-    during(cluster, "apply", lambda: set_row(platform, store.id, lease_token="another", lease_until=func.now() + func.make_interval(0, 0, 0, 1)))
+    during(
+        cluster,
+        "apply",
+        lambda: set_row(platform, store.id, lease_token="another", lease_until=func.now() + func.make_interval(0, 0, 0, 1)),
+    )
     with pytest.raises(LeaseLost):
         reconcile_store(platform, store.id)
     assert row_of(platform, store.id).lease_token == "another"
@@ -282,7 +286,14 @@ def test_drift_is_recorded_with_before_and_after_and_who(platform: Services, clu
     with platform.sessions.platform("a test looks") as session:
         [row] = session.scalars(select(DriftEvent)).all()
         events = session.scalars(select(Event.message).where(Event.type == "Drift")).all()
-    assert (row.kind, row.name, row.path, row.manager, row.before, row.after) == ("Deployment", "backend", "spec.replicas", "kubectl-scale", 1, 4)
+    assert (row.kind, row.name, row.path, row.manager, row.before, row.after) == (
+        "Deployment",
+        "backend",
+        "spec.replicas",
+        "kubectl-scale",
+        1,
+        4,
+    )
     assert row.repaired_at is not None
     assert row.run_id is not None
     assert events == ["Deployment/backend was changed by kubectl-scale in spec.replicas; put right."]
@@ -319,7 +330,9 @@ def test_f20_no_secret_reaches_any_table(platform: Services, cluster: FakeCluste
                 assert not any(value in text for value in values), model
 
 
-def test_a_dry_run_takes_no_lease_and_writes_nothing(platform: Services, cluster: FakeCluster, store: StoreView, tenant: TenantView) -> None:
+def test_a_dry_run_takes_no_lease_and_writes_nothing(
+    platform: Services, cluster: FakeCluster, store: StoreView, tenant: TenantView
+) -> None:
     make_ready(platform, cluster, store)
     suspend_store(platform, MERCHANT, tenant_id=tenant.id, store_id=store.id)
     before = get_store(platform, tenant_id=tenant.id, store_id=store.id)
@@ -348,7 +361,9 @@ def test_the_sweep_wakes_only_stores_that_differ(
     assert cluster.verbs() == []
 
 
-def test_the_sweep_takes_an_unreadable_kind_for_unreadable(platform: Services, cluster: FakeCluster, store: StoreView, queue: FakeQueue) -> None:
+def test_the_sweep_takes_an_unreadable_kind_for_unreadable(
+    platform: Services, cluster: FakeCluster, store: StoreView, queue: FakeQueue
+) -> None:
     make_ready(platform, cluster, store)
     reconcile_store(platform, store.id)
     queue.wakes.clear()

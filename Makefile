@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+SOURCES := app jobs localcluster migrations tests benchmarks wsgi.py
+
+.PHONY: help
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/.stamp: requirements-dev.txt pyproject.toml
+	@scripts/make-venv
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.stamp ## Make the virtual environment from the locked requirements
+
+.PHONY: test
+test: setup ## Run all tests that need nothing running (PostgreSQL and Valkey come from their wheels)
+	$(BIN)/pytest -n auto -q -m "not cluster and not node" tests
+
+.PHONY: test-cluster
+test-cluster: setup ## Run the contract and end-to-end tests on the cluster of STOREYARD_TEST_KUBECONFIG
+	@test -n "$(STOREYARD_TEST_KUBECONFIG)" || { echo "STOREYARD_TEST_KUBECONFIG is not set: the kubeconfig of a cluster for tests" >&2; exit 2; }
+	$(BIN)/pytest -q -m "cluster or node" tests
+
+.PHONY: lint
+lint: setup ## Check style, types and layers, as pre-commit does
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --warnings
+	$(BIN)/lint-imports
+	@find app -name '*.html' -print0 | xargs -0 -r $(BIN)/djlint --lint --check
+
+.PHONY: format
+format: setup ## Format the code
+	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## Resolve the requirements anew (needs uv)
+	uv pip compile -q --generate-hashes --no-emit-index-url pyproject.toml -o requirements.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --extra dev pyproject.toml -o requirements-dev.txt
+
+.PHONY: images
+images: ## Build the images that are not built yet
+	scripts/build-images
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache .ci/log
