@@ -74,7 +74,11 @@ def postgres() -> Path:
 @pytest.fixture(scope="session")
 def worker_database(postgres: Path) -> str:
     """The URL of this worker's database, freshly copied from the migrated template."""
-    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    return migrated_database(postgres, f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+
+
+def migrated_database(postgres: Path, name: str) -> str:
+    """The URL of a new database with the present schema."""
     with _admin(postgres) as admin:
         admin.execute("SELECT pg_advisory_lock(1)")  # of several workers one migrates the template
         if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone() is None:

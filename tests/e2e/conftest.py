@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests import servers
+from tests.conftest import migrated_database
 from tests.e2e.platform import Platform
 
 
 @pytest.fixture(scope="session")
-def platform(worker_database: str, valkey_server: Path) -> Iterator[Platform]:
+def platform(postgres: Path) -> Iterator[Platform]:
+    """With a database and a queue of its own: other tests empty theirs."""
     if "STOREYARD_TEST_KUBECONFIG" not in os.environ:
         pytest.skip("no STOREYARD_TEST_KUBECONFIG")
-    running = Platform.start(worker_database, f"unix://{valkey_server}")
+    database = migrated_database(postgres, f"platform_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    running = Platform.start(database, f"unix://{servers.valkey_socket(servers.want('valkey-platform'))}")
     yield running
     running.stop()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from app.ports import QueueUnavailable
 from app.services.context import Services
-from app.services.doctor.checks import REACH, Check, Late, Outcome, start, within
+from app.services.doctor.checks import REACH, Check, Late, Outcome, one_line, start, within
 from app.services.doctor.cluster import check_cluster
 from app.services.doctor.database import check_database, database_place, database_trouble, schema_revisions
 from app.services.doctor.templates import check_templates
@@ -34,8 +34,11 @@ def examine(services: Services, *, cluster_name: str = "the cluster") -> tuple[C
         try:
             checks.extend(wait(WHOLE))
         except Late:
+            fix = "Look at the load of this machine and at the network."
+            checks.append(Check(name, Outcome.FAILED, f"No answer within {WHOLE:.0f} s.", fix))
+        except Exception as error:  # noqa: BLE001 - one thing that breaks in an unknown way must not hide the others
             checks.append(
-                Check(name, Outcome.FAILED, f"No answer within {WHOLE:.0f} s.", "Look at the load of this machine and the network.")
+                Check(name, Outcome.FAILED, f"{type(error).__name__}: {one_line(error)}", "Nobody foresaw this: please report it.")
             )
     return tuple(checks)
 

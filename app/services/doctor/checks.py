@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # Seconds until the first word. A server that swallows packets must not keep an operator waiting.
-REACH = 2.5
+REACH = 2.0
 
 
 class Outcome(StrEnum):
@@ -33,6 +33,12 @@ class Check:
 
 class Late(Exception):
     """No answer in time."""
+
+
+def one_line(error: Exception) -> str:
+    """What an unknown error says, without what follows its first lines (a driver adds statements with their parameters)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300]
 
 
 def skipped(names: Iterable[str], why: str) -> Iterator[Check]:

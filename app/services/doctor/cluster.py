@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.domain.errors import ClusterError
+from app.domain.errors import ClusterError, Rejected
 from app.domain.manifests import KINDS
 from app.ports import Cluster, list_all
 from app.reconcile.observe import OBSERVED_KINDS
 from app.services.context import Services
-from app.services.doctor.checks import REACH, Check, Late, Outcome, skipped, within
+from app.services.doctor.checks import REACH, Check, Late, Outcome, one_line, skipped, within
 from app.services.sweep import SWEPT_KINDS
 
 # Pod Security admission, on which the isolation of stores stands, is stable since 1.25. Source: Kubernetes documentation.
@@ -54,7 +54,13 @@ _REACH_CLUSTER = (
 
 
 def _reach(services: Services) -> tuple[Cluster, str]:
-    cluster = services.cluster("")
+    try:
+        cluster = services.cluster("")
+    except ClusterError:
+        raise
+    except Exception as error:
+        # A file that is no kubeconfig ends in whatever the client's parser stumbles over.
+        raise Rejected(f"It cannot be used: {type(error).__name__}: {one_line(error)}") from error
     return cluster, cluster.version()
 
 

@@ -55,7 +55,7 @@ def _cause(error: BaseException | None) -> str:
     lines = [line.strip(" -") for line in str(error).splitlines()]
     text = next((line for line in lines if line and not line.startswith("Multiple connection attempts")), "no answer")
     text = re.sub(r"^host: .*?hostaddr: [^:]*(:[^ ]*)*?: ", "", text)
-    text = re.sub(r"^connection failed: ", "", text)
+    text = re.sub(r"^connection (failed|is bad): ", "", text)
     text = re.sub(r"^connection to server (at|on socket) .*? failed: ", "", text)
     return re.sub(r"^(FATAL|ERROR): +", "", text).rstrip(". ") + "."
 

@@ -1,4 +1,4 @@
-"""Convergence: whatever stopped a pass and whatever was done to the cluster meanwhile, fresh passes lead to the same end, and then to rest."""
+"""Convergence: whatever stopped a pass, and whatever was done meanwhile, fresh passes lead to the same end and then to rest."""
 
 from __future__ import annotations
 

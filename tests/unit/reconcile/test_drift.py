@@ -19,12 +19,18 @@ NAMESPACED = [place for place in OBJECTS if place[0] not in ("Namespace", "Persi
 # A field that a stranger adds or changes, per kind: the merge patch, and the path under which it must be reported.
 EDITS: Mapping[str, tuple[tuple[dict[str, Any], str], ...]] = {
     "Namespace": (({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}, "pod-security"),),
-    "ResourceQuota": (({"spec": {"hard": {"pods": "99"}}}, "spec.hard.pods"), ({"spec": {"hard": {"services": "1"}}}, "spec.hard.services")),
+    "ResourceQuota": (
+        ({"spec": {"hard": {"pods": "99"}}}, "spec.hard.pods"),
+        ({"spec": {"hard": {"services": "1"}}}, "spec.hard.services"),
+    ),
     "LimitRange": (({"spec": {"limits": []}}, "spec.limits"),),
     "ServiceAccount": (({"automountServiceAccountToken": True}, "automountServiceAccountToken"),),
     "Secret": (({"data": {"jwt_secret": "eA=="}}, "data.jwt_secret"), ({"data": {"more": "eA=="}}, "data.more")),
     "NetworkPolicy": (({"spec": {"ingress": [{}]}}, "spec.ingress"), ({"spec": {"egress": [{}]}}, "spec.egress")),
-    "Service": (({"spec": {"sessionAffinity": "ClientIP"}}, "spec.sessionAffinity"), ({"spec": {"selector": {"app": "x"}}}, "spec.selector")),
+    "Service": (
+        ({"spec": {"sessionAffinity": "ClientIP"}}, "spec.sessionAffinity"),
+        ({"spec": {"selector": {"app": "x"}}}, "spec.selector"),
+    ),
     "StatefulSet": (({"spec": {"replicas": 0}}, "spec.replicas"), ({"spec": {"minReadySeconds": 9}}, "spec.minReadySeconds")),
     "Deployment": (
         ({"spec": {"replicas": 5}}, "spec.replicas"),

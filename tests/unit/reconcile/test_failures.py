@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -326,7 +327,7 @@ def test_a_lease_is_renewed_while_a_pass_goes_on() -> None:
     bench.cluster.fail_on(slow, Conflict("never raised"), times=None)
     bench.run(through=FencedCluster(bench.cluster, lease))
     assert renewals
-    gaps = [later - earlier for earlier, later in zip(renewals, renewals[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(renewals)]
     assert max(gaps) < 15
 
 
