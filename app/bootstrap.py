@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 
 import structlog
@@ -16,18 +17,23 @@ from app.adapters.rq import RqWakeQueue, connect
 from app.adapters.vault import FernetVault
 from app.config import Settings
 from app.models.session import Sessions
-from app.ports import Cluster
+from app.ports import Cluster, Metrics, NullMetrics
 from app.reconcile.circuit import CircuitCluster
 from app.services.context import Services
+from app.services.masking import masked
+from app.services.measured_cluster import MeasuredCluster
 
 
-def build_services(settings: Settings) -> Services:
-    """Everything a use case needs, from settings."""
+def build_services(settings: Settings, *, measured: bool = False) -> Services:
+    """Everything a use case needs, from settings. `measured`: this process counts what it does, for Prometheus."""
     clock = SystemClock()
+    metrics = prometheus_metrics() if measured else NullMetrics()
 
     @lru_cache(maxsize=16)
-    def cluster(cluster_id: str) -> Cluster:  # noqa: ARG001  (one cluster now; a store already says which)
-        return CircuitCluster(KubernetesCluster.from_kubeconfig(settings.kubeconfig, context=settings.kube_context), clock)
+    def cluster(cluster_id: str) -> Cluster:
+        # One cluster now; a store already says which.
+        api = KubernetesCluster.from_kubeconfig(settings.kubeconfig, context=settings.kube_context)
+        return CircuitCluster(MeasuredCluster(api, metrics), clock, told=lambda is_open: metrics.circuit(cluster_id, is_open=is_open))
 
     return Services(
         sessions=Sessions.from_url(settings.database_url),
@@ -38,7 +44,32 @@ def build_services(settings: Settings) -> Services:
         cluster=cluster,
         policy=settings.policy,
         profile=settings.profile,
+        metrics=metrics,
     )
+
+
+@lru_cache(maxsize=1)
+def prometheus_metrics() -> Metrics:
+    """This process's own. Loaded when first asked for: the command line counts nothing."""
+    from app.adapters.prometheus import PrometheusMetrics  # noqa: PLC0415
+
+    return PrometheusMetrics()
+
+
+def serve_metrics(settings: Settings) -> tuple[int, Callable[[], None]] | None:
+    """Where a port is set: serve /metrics in a thread; the port taken, and how to end. Raises OSError."""
+    if not settings.metrics_port:
+        return None
+    from app.adapters.prometheus import serve  # noqa: PLC0415
+
+    return serve(settings.metrics_host, settings.metrics_port)
+
+
+def metrics_text() -> tuple[bytes, str]:
+    """What Prometheus reads, and its content type."""
+    from app.adapters.prometheus import exposition  # noqa: PLC0415
+
+    return exposition()
 
 
 def queue_connection(settings: Settings) -> Redis:
@@ -47,9 +78,16 @@ def queue_connection(settings: Settings) -> Redis:
 
 
 def configure_logging(settings: Settings) -> None:
-    """One line per event on standard error: JSON for machines, or aligned text for people. Libraries' lines take the same way."""
+    """One line per event on standard error: JSON for machines, or aligned text for people. Libraries' lines take the same way.
+
+    What is bound to a job (job, worker, store, tenant, run, generation) stands in all of them; what a store's secrets are in none.
+    """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+
+    def render(logger: structlog.types.WrappedLogger, method: str, event: structlog.types.EventDict) -> str:
+        return masked(str(renderer(logger, method, event)))
+
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -65,7 +103,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

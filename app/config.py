@@ -15,6 +15,7 @@ from app.domain.platform import PLATFORM_QUOTA, TENANT_QUOTA, Peer, PlatformPoli
 from app.domain.quotas import RESOURCES, Amount
 
 PREFIX = "STOREYARD_"
+TOKEN_LENGTH = 16
 T = TypeVar("T")
 
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -41,6 +42,9 @@ class Settings:
     policy: PlatformPolicy
     log_format: str = "json"
     log_level: str = "info"
+    metrics_port: int = 0
+    metrics_host: str = "127.0.0.1"
+    metrics_token: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(kubeconfig={self.kubeconfig!r}, profile={self.profile!r}, policy={self.policy!r})"
@@ -59,6 +63,9 @@ class Settings:
             policy=_policy(reader),
             log_format=reader.read("LOG_FORMAT", _one_of("json", "console"), default="json"),
             log_level=reader.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error"), default="info"),
+            metrics_port=reader.read("METRICS_PORT", _number(0, 65535), default=0),
+            metrics_host=reader.read("METRICS_HOST", _text, default="127.0.0.1"),
+            metrics_token=reader.read("METRICS_TOKEN", _token, default=None),
         )
         reader.finish()
         return settings
@@ -138,6 +145,12 @@ class _Reader:
 def _text(value: str) -> str:
     if any(character.isspace() for character in value):
         raise ValueError("must not contain white space")
+    return value
+
+
+def _token(value: str) -> str:
+    if len(value) < TOKEN_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"must have at least {TOKEN_LENGTH} characters, printable ASCII and no space")
     return value
 
 

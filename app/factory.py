@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, jsonify
+import hmac
+
+from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.bootstrap import build_services
+from app.bootstrap import build_services, metrics_text
 from app.cli.root import build_root
 from app.config import Settings
 from app.services.context import Services
@@ -15,10 +17,13 @@ from app.services.doctor import schema_revisions
 
 def create_app(settings: Settings | None = None) -> Flask:
     """From the environment where no settings are given. Raises ConfigError; connects to nothing."""
-    services = build_services(settings or Settings.from_env())
+    settings = settings or Settings.from_env()
+    services = build_services(settings, measured=settings.metrics_token is not None)
     app = Flask(__name__)
     app.extensions["storeyard"] = services
     _register_health(app, services)
+    if settings.metrics_token is not None:
+        _register_metrics(app, settings.metrics_token)
     app.cli.add_command(build_root(services))
     return app
 
@@ -39,3 +44,13 @@ def _register_health(app: Flask, services: Services) -> None:
         if present != needed:
             return jsonify(status="unavailable", reason="schema"), 503
         return jsonify(status="ok")
+
+
+def _register_metrics(app: Flask, token: str) -> None:
+    @app.get("/metrics")
+    def metrics() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
+        """What this web counted, for who knows the token: the portal's address is everybody's."""
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+            return jsonify(status="unauthorized"), 401, {"WWW-Authenticate": "Bearer"}
+        text, content_type = metrics_text()
+        return Response(text, content_type=content_type)

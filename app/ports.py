@@ -139,9 +139,28 @@ class WakeQueue(Protocol):
         """Jobs waiting per queue."""
         ...
 
+    def ages(self) -> Mapping[str, float]:
+        """Seconds that the oldest waiting job of each queue has waited; 0 where none waits."""
+        ...
+
+    def workers(self) -> tuple[WorkerState, ...]:
+        """Who works, by name. A worker that was killed stays for some minutes: its last word tells."""
+        ...
+
     def ping(self) -> str:
         """The queue server's version; raises QueueUnavailable."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """`state` is the queue's word (idle, busy, …). `job` is what it does: a store's id, or a periodic task's name; `since`: begun when."""
+
+    name: str
+    state: str
+    heard_at: datetime | None
+    job: str | None = None
+    since: datetime | None = None
 
 
 class QueueUnavailable(Exception):
@@ -184,3 +203,74 @@ class Vault(Protocol):
     def open(self, key_id: str, sealed: bytes) -> Mapping[str, str]:
         """The secrets; VaultError where no key at hand fits."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFigures:
+    """The platform as a whole at one moment. Per queue: jobs waiting, and seconds the oldest has waited; None: it cannot be reached."""
+
+    stores: Mapping[str, int]
+    due: int
+    due_age: float
+    failing: int
+    crashing: int
+    quarantined: int
+    open_drift: int
+    queue_depths: Mapping[str, int] | None
+    queue_ages: Mapping[str, float] | None
+
+
+class Metrics(Protocol):
+    """What is counted and timed; durations in seconds. No method raises, none takes an id: the number of series is bounded."""
+
+    def pass_done(self, outcome: str, seconds: float, steps: Mapping[str, float]) -> None:
+        """A pass that was begun. `outcome` is that of its run record, or `lost`."""
+        ...
+
+    def pass_skipped(self, reason: str) -> None:
+        """A wake that found nothing to do: busy, paused, quarantined, gone."""
+        ...
+
+    def cluster_called(self, verb: str, kind: str, outcome: str, seconds: float) -> None:
+        """One call that left for an API server."""
+        ...
+
+    def circuit(self, cluster_id: str, *, is_open: bool) -> None:
+        """This process stopped asking a cluster, or asks again."""
+        ...
+
+    def lease_lost(self, lease: Literal["store", "leader"]) -> None: ...
+
+    def wake_failed(self) -> None: ...
+
+    def swept(self, *, objects: int, differing: int, unreadable: int, seconds: float) -> None: ...
+
+    def due_taken(self, stores: int, seconds: float) -> None:
+        """One turn of the due loop."""
+        ...
+
+    def fleet(self, figures: FleetFigures | None) -> None:
+        """The whole, told by the leading scheduler alone; None: it leads no longer."""
+        ...
+
+
+class NullMetrics:
+    """Counts nothing."""
+
+    def pass_done(self, outcome: str, seconds: float, steps: Mapping[str, float]) -> None: ...
+
+    def pass_skipped(self, reason: str) -> None: ...
+
+    def cluster_called(self, verb: str, kind: str, outcome: str, seconds: float) -> None: ...
+
+    def circuit(self, cluster_id: str, *, is_open: bool) -> None: ...
+
+    def lease_lost(self, lease: Literal["store", "leader"]) -> None: ...
+
+    def wake_failed(self) -> None: ...
+
+    def swept(self, *, objects: int, differing: int, unreadable: int, seconds: float) -> None: ...
+
+    def due_taken(self, stores: int, seconds: float) -> None: ...
+
+    def fleet(self, figures: FleetFigures | None) -> None: ...

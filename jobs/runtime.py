@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 
-from app.bootstrap import build_services
-from app.config import Settings
+import structlog
+
+from app.bootstrap import build_services, serve_metrics
+from app.config import ConfigError, Settings
 from app.services.context import Services
+
+log = structlog.get_logger(__name__)
+
+
+def settings_or_exit() -> Settings:
+    """The settings; where the environment is wrong, every problem on standard error and exit code 2."""
+    try:
+        return Settings.from_env()
+    except ConfigError as error:
+        sys.exit(exit_with("\n".join(error.problems)))
+
+
+def exit_with(problem: str) -> int:
+    """Say on standard error why this process cannot start; the exit code for it."""
+    sys.stderr.write(f"error: {problem}\n")
+    return 2
 
 
 @lru_cache(maxsize=1)
 def services() -> Services:
-    return build_services(Settings.from_env())
+    settings = Settings.from_env()
+    return build_services(settings, measured=settings.metrics_port > 0)
+
+
+def announce_metrics(settings: Settings) -> None:
+    """Serve /metrics where a port is set. Work does not depend on being watched: a port that cannot be had is said, and no more."""
+    try:
+        served = serve_metrics(settings)
+    except OSError as error:
+        log.warning("metrics not served", host=settings.metrics_host, port=settings.metrics_port, error=str(error))
+    else:
+        if served is not None:
+            log.info("metrics served", host=settings.metrics_host, port=served[0])

@@ -6,13 +6,14 @@ import signal
 import threading
 
 from app.bootstrap import configure_logging
-from app.config import Settings
 from app.services.schedule import run_scheduler
-from jobs.runtime import services
+from jobs.runtime import announce_metrics, services, settings_or_exit
 
 
 def main() -> None:
-    configure_logging(Settings.from_env())
+    settings = settings_or_exit()
+    configure_logging(settings)
+    announce_metrics(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,19 +19,23 @@ from typing import Any, cast
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, worker_registration
 from rq.executions import Execution
 from rq.job import Job
 from rq.worker import SimpleWorker
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from app.bootstrap import configure_logging, queue_connection
-from app.config import Settings
+from app.domain.errors import Rejected
 from app.domain.naming import is_id
 from app.ports import QUEUES
+from app.services.masking import hide, masked
 from jobs import ALLOWED
-from jobs.runtime import services
+from jobs.runtime import announce_metrics, exit_with, services, settings_or_exit
 
 HEARTBEAT = 5.0
+# A worker that is not heard of for so long is struck off the queue's list.
+WORKER_TTL = 60
 JOB_LEASE = 20
 RECONNECT = 1.0
 
@@ -87,13 +92,23 @@ class WarmWorker(SimpleWorker):
         self.stopping = False
         self._running: tuple[Job, Execution] | None = None
         self._beating = threading.Lock()
+        self._ended = threading.Event()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         try:
+            with bound_contextvars(job_id=job.id, worker=self.name):
+                self._execute(job, queue)
+        finally:
+            # The next job begins with nothing of this one's, not even what its code forgot to unbind.
+            clear_contextvars()
+            hide(())
+
+    def _execute(self, job: Job, queue: Queue) -> None:
+        try:
             cast("WakeJob", job).check()
         except NotAllowed as refusal:
-            log.warning("job refused", job_id=job.id, queue=queue.name, reason=str(refusal))
+            log.warning("job refused", queue=queue.name, reason=str(refusal))
             self.connection.delete(job.key)
             return
         execution = self.prepare_execution(job)
@@ -105,6 +120,12 @@ class WarmWorker(SimpleWorker):
             with self._beating:
                 self._running = None
         self.set_state("idle")
+
+    def handle_job_failure(
+        self, job: Job, queue: Queue, started_job_registry: Any = None, exc_string: str = "", execution: Execution | None = None
+    ) -> None:
+        """The queue server keeps the text for a while."""
+        super().handle_job_failure(job, queue, started_job_registry, masked(exc_string), execution)
 
     def request_stop(self, signum: int, frame: Any) -> None:
         """SIGTERM: finish the job at hand, then leave. RQ itself forgets that it was asked while it was idle."""
@@ -120,16 +141,30 @@ class WarmWorker(SimpleWorker):
     def get_heartbeat_ttl(self, job: Job, *_: Any, **__: Any) -> int:  # noqa: ARG002
         return JOB_LEASE
 
+    def end(self) -> None:
+        """No more heartbeats: another takes this one's place, or the process ends."""
+        self._ended.set()
+
     def _beat(self) -> None:
-        while True:
-            time.sleep(HEARTBEAT)
+        while not self._ended.wait(HEARTBEAT):
             with self._beating:
-                if self._running is None:
-                    continue
                 try:
-                    self.maintain_heartbeats(*self._running)
+                    self._say_alive()
                 except RedisError as error:
                     log.warning("heartbeat failed", error=str(error))
+
+    def _say_alive(self) -> None:
+        """While idle too, or nobody could tell a worker that waits from one that was killed."""
+        if self.birth_date is None or self.last_heartbeat is None:
+            return  # not at work yet
+        if not self.connection.exists(self.key):
+            # The queue server was emptied, and has forgotten who works for it.
+            self.connection.hset(self.key, mapping={**self.serialize(), "state": self.get_state()})
+            worker_registration.register(self)
+        if self._running is not None:
+            self.maintain_heartbeats(*self._running)
+        else:
+            self.heartbeat(WORKER_TTL)
 
 
 def run_worker(redis: Redis, *, burst: bool = False) -> None:
@@ -148,16 +183,23 @@ def run_worker(redis: Redis, *, burst: bool = False) -> None:
             worker.work(burst=burst, logging_level="WARNING")
         except RedisError as error:
             log.warning("queue unreachable", error=str(error))
+        finally:
+            if worker is not None:
+                worker.end()
         if burst or (worker is not None and worker.stopping):
             return
         time.sleep(RECONNECT)
 
 
 def main() -> None:
-    settings = Settings.from_env()
+    settings = settings_or_exit()
     configure_logging(settings)
     # Everything that can be wrong with the cluster's configuration shows now, not with the first job.
-    services().cluster("")
+    try:
+        services().cluster("")
+    except Rejected as error:
+        sys.exit(exit_with(error.message))
+    announce_metrics(settings)
     log.info("worker started", queues=QUEUES)
     run_worker(queue_connection(settings))
 

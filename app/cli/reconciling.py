@@ -54,8 +54,8 @@ def reconcile(
 
     \b
     Examples:
-      storeyard reconcile shop --wait
-      storeyard reconcile shop --diff
+      storeyard reconcile bakery --wait
+      storeyard reconcile bakery --diff
       storeyard reconcile --all --dry-run --json
       storeyard reconcile --tenant acme --phase Degraded --yes
     """

@@ -24,8 +24,8 @@ Every command that prints data takes --json: one JSON document on standard outpu
 \b
 Examples:
   storeyard tenant create acme
-  storeyard store create shop --tenant acme --wait
-  storeyard store credentials shop
+  storeyard store create bakery --tenant acme --wait
+  storeyard store credentials bakery
   storeyard reconcile --all --dry-run
 
 \b
@@ -47,6 +47,7 @@ ENTRIES = {
     "platform": Entry("app.cli.platforms:platform", "Switches that hold for all stores."),
     "orphans": Entry("app.cli.checks:orphans", "Namespaces without a store, and stores without their namespace."),
     "doctor": Entry("app.cli.checks:doctor", "Check everything that Storeyard needs, and say how to mend it."),
+    "top": Entry("app.cli.top:top", "Watch it work: queues, workers, stores, and what needs a look."),
     "worker": Entry("app.cli.processes:worker", "Run a worker: it does what the queue says, one store at a time."),
     "scheduler": Entry("app.cli.processes:scheduler", "Run the scheduler: it wakes whatever is due."),
     "db": Entry("app.cli.database:db", "The database's schema."),
@@ -67,6 +68,7 @@ class Root(LazyGroup):
         with reporting(cli):
             context = super().make_context(info_name, args, parent, **extra)
         context.obj = cli
+        context.call_on_close(cli.close)
         return context
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -34,8 +34,8 @@ def plan(cli: Cli, store: str, plan: str, tenant: str | None, wait: bool, timeou
 
     \b
     Examples:
-      storeyard store plan shop standard
-      storeyard store plan shop performance --tenant acme --wait
+      storeyard store plan bakery standard
+      storeyard store plan bakery performance --tenant acme --wait
     """
     found = cli.find_store(store, tenant)
     changed = change_plan(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id, plan=plan)
@@ -57,8 +57,8 @@ def suspend(cli: Cli, store: str, tenant: str | None, wait: bool, timeout: float
 
     \b
     Examples:
-      storeyard store suspend shop
-      storeyard store suspend shop --tenant acme --wait
+      storeyard store suspend bakery
+      storeyard store suspend bakery --tenant acme --wait
     """
     found = cli.find_store(store, tenant)
     changed = suspend_store(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
@@ -76,8 +76,8 @@ def resume(cli: Cli, store: str, tenant: str | None, wait: bool, timeout: float)
 
     \b
     Examples:
-      storeyard store resume shop
-      storeyard store resume shop --tenant acme --wait
+      storeyard store resume bakery
+      storeyard store resume bakery --tenant acme --wait
     """
     found = cli.find_store(store, tenant)
     changed = resume_store(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
@@ -98,8 +98,8 @@ def delete(cli: Cli, store: str, tenant: str | None, yes: bool, wait: bool, time
 
     \b
     Examples:
-      storeyard store delete shop
-      storeyard store delete shop --tenant acme --yes --wait
+      storeyard store delete bakery
+      storeyard store delete bakery --tenant acme --yes --wait
     """
     found = cli.find_store(store, tenant)
     if not yes:

@@ -42,9 +42,9 @@ def create(
 
     \b
     Examples:
-      storeyard store create shop --tenant acme --wait
-      storeyard store create shop --tenant acme --plan standard --name "Acme Shop"
-      storeyard store create shop --tenant acme --idempotency-key order-4711 --json
+      storeyard store create bakery --tenant acme --wait
+      storeyard store create bakery --tenant acme --plan standard --name "Acme Shop"
+      storeyard store create bakery --tenant acme --idempotency-key order-4711 --json
     """
     owner = cli.find_tenant(tenant)
     made = create_store(

@@ -30,8 +30,8 @@ def events(cli: Cli, store: str, tenant: str | None, limit: int) -> None:
 
     \b
     Examples:
-      storeyard store events shop
-      storeyard store events shop --limit 100 --json
+      storeyard store events bakery
+      storeyard store events bakery --limit 100 --json
     """
     found = cli.find_store(store, tenant)
     shown = store_events(cli.services, tenant_id=found.tenant_id, store_id=found.id, limit=limit)
@@ -60,8 +60,8 @@ def runs(cli: Cli, store: str, tenant: str | None, limit: int) -> None:
 
     \b
     Examples:
-      storeyard store runs shop
-      storeyard store runs shop --limit 5 --json
+      storeyard store runs bakery
+      storeyard store runs bakery --limit 5 --json
     """
     found = cli.find_store(store, tenant)
     shown = store_runs(cli.services, tenant_id=found.tenant_id, store_id=found.id, limit=limit)
@@ -101,8 +101,8 @@ def drift(cli: Cli, store: str, tenant: str | None, only_open: bool, limit: int)
 
     \b
     Examples:
-      storeyard store drift shop
-      storeyard store drift shop --open --json
+      storeyard store drift bakery
+      storeyard store drift bakery --open --json
     """
     found = cli.find_store(store, tenant)
     shown = store_drift(cli.services, tenant_id=found.tenant_id, store_id=found.id, only_open=only_open, limit=limit)

@@ -55,8 +55,8 @@ def pause(cli: Cli, store: str, tenant: str | None, duration: timedelta | None, 
 
     \b
     Examples:
-      storeyard store pause shop --for 2h --reason "restoring a backup by hand"
-      storeyard store pause shop --until 2027-01-31T18:00:00Z --reason "case 4711"
+      storeyard store pause bakery --for 2h --reason "restoring a backup by hand"
+      storeyard store pause bakery --until 2027-01-31T18:00:00Z --reason "case 4711"
     """
     end = end_of(cli, duration, until)
     found = cli.find_store(store, tenant)
@@ -74,8 +74,8 @@ def unpause(cli: Cli, store: str, tenant: str | None) -> None:
 
     \b
     Examples:
-      storeyard store unpause shop
-      storeyard store unpause shop --tenant acme
+      storeyard store unpause bakery
+      storeyard store unpause bakery --tenant acme
     """
     found = cli.find_store(store, tenant)
     changed = unpause_reconciling(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
@@ -96,8 +96,8 @@ def mode(cli: Cli, store: str, mode: str, tenant: str | None) -> None:
 
     \b
     Examples:
-      storeyard store mode shop observe
-      storeyard store mode shop repair --tenant acme
+      storeyard store mode bakery observe
+      storeyard store mode bakery repair --tenant acme
     """
     found = cli.find_store(store, tenant)
     changed = set_drift_mode(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id, mode=DriftMode(mode))

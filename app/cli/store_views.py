@@ -78,8 +78,8 @@ def show(cli: Cli, store: str, tenant: str | None) -> None:
 
     \b
     Examples:
-      storeyard store show shop
-      storeyard store show shop --tenant acme --json
+      storeyard store show bakery
+      storeyard store show bakery --tenant acme --json
     """
     found = cli.find_store(store, tenant)
     owner = cli.tenant_slug(found.tenant_id)
@@ -134,8 +134,8 @@ def credentials(cli: Cli, store: str, tenant: str | None) -> None:
 
     \b
     Examples:
-      storeyard store credentials shop
-      storeyard store credentials shop --tenant acme --json
+      storeyard store credentials bakery
+      storeyard store credentials bakery --tenant acme --json
     """
     found = cli.find_store(store, tenant)
     shown = reveal_credentials(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)

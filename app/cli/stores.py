@@ -12,10 +12,10 @@ STORE is a store's id, or its slug; --tenant says whose where several tenants ha
 
 \b
 Examples:
-  storeyard store create shop --tenant acme --wait
+  storeyard store create bakery --tenant acme --wait
   storeyard store list --phase Degraded
-  storeyard store show shop
-  storeyard store plan shop standard --wait
+  storeyard store show bakery
+  storeyard store plan bakery standard --wait
 """,
     entries={
         "create": Entry("app.cli.store_create:create", "Create a store."),

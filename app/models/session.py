@@ -60,6 +60,7 @@ class Sessions:
             max_overflow=max_overflow,
             pool_timeout=pool_timeout,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text ends up in logs; what a statement carries must not
             connect_args={
                 "connect_timeout": connect_timeout,
                 "application_name": application_name,

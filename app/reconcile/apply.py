@@ -22,6 +22,8 @@ from app.reconcile.plan import Plan, Work
 
 CONFLICT_RETRIES = 4
 TAKE_OVER_ROUNDS = 5
+# No object has it: an API server makes the object or answers 409 (checked on Kubernetes 1.34 and by the contract tests).
+NO_VERSION = "1"
 
 T = TypeVar("T")
 
@@ -110,11 +112,14 @@ def _apply_alone(manifest: Manifest, entry: InventoryEntry, live: LiveObject, cl
 
 
 def _apply(manifest: Manifest, live: LiveObject | None, cluster: Cluster) -> LiveObject:
-    """Apply over what was observed. A controller that wrote meanwhile moves the resourceVersion: look again, as often as is sensible."""
+    """Apply over what was observed. A controller that wrote meanwhile moves the resourceVersion: look again, as often as is sensible.
+
+    What was observed absent is made, but never overwritten: another worker, who has taken over, may have made it with a newer intent.
+    """
     for _ in range(CONFLICT_RETRIES):
         try:
             if live is None:
-                return cluster.apply(manifest)
+                return cluster.apply(manifest, resource_version=NO_VERSION)
             return cluster.apply(manifest, uid=live.uid, resource_version=live.resource_version)
         except Conflict:
             seen = live

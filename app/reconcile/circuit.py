@@ -29,11 +29,15 @@ def backoff(failures: int, *, first: float = FIRST_PAUSE, longest: float = LONGE
 
 
 class CircuitCluster(InterceptedCluster):
-    """Closed: calls pass. Open: refused until the pause is over. Then one call is let through as a trial; its outcome decides."""
+    """Closed: calls pass. Open: refused until the pause is over. Then one call is let through as a trial; its outcome decides.
 
-    def __init__(self, inner: Cluster, clock: Clock) -> None:
+    `told` hears True when it opens and False when it closes.
+    """
+
+    def __init__(self, inner: Cluster, clock: Clock, *, told: Callable[[bool], object] | None = None) -> None:
         super().__init__(inner)
         self._clock = clock
+        self._told = told
         self._lock = threading.Lock()
         self._failures = 0
         self._closed_until = 0.0
@@ -70,11 +74,15 @@ class CircuitCluster(InterceptedCluster):
         with self._lock:
             self._failures += 1
             self._trial = False
+            if self._failures == THRESHOLD and self._told is not None:
+                self._told(True)
             if self.open:
                 pause = backoff(self._failures - THRESHOLD + 1)
                 self._closed_until = self._clock.monotonic() + max(pause, error.retry_after or 0.0)
 
     def _succeeded(self) -> None:
         with self._lock:
+            if self.open and self._told is not None:
+                self._told(False)
             self._failures = 0
             self._trial = False

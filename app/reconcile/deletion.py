@@ -14,7 +14,7 @@ from app.domain.drift import Action, Change, ChangeSet
 from app.domain.manifests import LiveObject
 from app.domain.stores import StoreSnapshot
 from app.ports import Cluster, list_all
-from app.reconcile.namespace import NamespaceState, judge_namespace, namespace_key
+from app.reconcile.namespace import NamespaceState, get_namespace, judge_namespace, namespace_key
 from app.reconcile.outcome import CLOSELY, LOOK_SLOWLY, LOOK_SOON, PassContext, PassOutcome, spread
 
 REASON_DELETED = "StoreDeleted"
@@ -26,7 +26,7 @@ _BESIDE = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Persiste
 def delete_store(store: StoreSnapshot, context: PassContext) -> PassOutcome:
     """Take the next step of a deletion, or learn how far it is. A stranger's namespace is left alone: nothing of ours is in it."""
     key, now = namespace_key(store), context.clock.now()
-    live = context.cluster.get(key)
+    live = get_namespace(store, context.cluster)
     if live is None or judge_namespace(store, live) is NamespaceState.FOREIGN:
         return deletion_outcome(store, Verdict(READY, Status.FALSE, "Deleted", "The store is gone."), now, ChangeSet(), gone=True)
     waited = (now - store.provisioning_since).total_seconds()

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict
 from app.domain.manifests import CLAIM, MANAGED_BY, PLATFORM, STORE_ID, LiveObject, Manifest, ObjectKey
 from app.domain.stores import StoreSnapshot
 from app.ports import Cluster
+from app.reconcile.observe import check_present
 
 
 class NamespaceState(StrEnum):
@@ -46,13 +47,27 @@ def judge_namespace(store: StoreSnapshot, live: LiveObject | None) -> NamespaceS
     return NamespaceState.TERMINATING if live.terminating else NamespaceState.OURS
 
 
+def get_namespace(store: StoreSnapshot, cluster: Cluster) -> LiveObject | None:
+    """The namespace as it is now. Absence of one that was there is proven by a list: a lone 404 has no version that would tell its age."""
+    key = namespace_key(store)
+    live = cluster.get(key)
+    if live is not None:
+        if live.uid == store.namespace_uid:
+            check_present(store, key.kind, live.resource_version)
+    elif store.namespace_uid:
+        page = cluster.list_page(key.kind, fields={"metadata.name": key.name})
+        check_present(store, key.kind, page.resource_version)
+        return next((item for item in page.items if item.key == key), None)
+    return live
+
+
 def _bears_claim(store: StoreSnapshot, live: LiveObject) -> bool:
     return live.store_id == store.id and live.annotations.get(CLAIM) == store.claim
 
 
 def ensure_namespace(store: StoreSnapshot, cluster: Cluster, record_uid: Callable[[str], None]) -> NamespaceVerdict:
     """The namespace, made if it never was. `record_uid` commits its uid before this returns, so that no later object precedes it."""
-    live = cluster.get(namespace_key(store))
+    live = get_namespace(store, cluster)
     state = judge_namespace(store, live)
     fresh = False
     if state is NamespaceState.ABSENT:

@@ -5,12 +5,13 @@ Any read that fails aborts the pass: unreadable is never "missing".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from app.domain.manifests import LiveObject, ObjectKey
+from app.domain.errors import Transient
+from app.domain.manifests import InventoryEntry, LiveObject, ObjectKey
 from app.domain.stores import StoreSnapshot
-from app.ports import Cluster, list_all
+from app.ports import Cluster
 
 # Every kind that our templates use or that could undo the isolation of a namespace: with the namespace itself, 16 requests.
 OBSERVED_KINDS = (
@@ -51,7 +52,7 @@ def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[Obje
     pods: list[LiveObject] = []
     foreign: list[LiveObject] = []
     for kind in OBSERVED_KINDS:
-        for live in list_all(cluster, kind, namespace=store.namespace):
+        for live in _list_present(store, cluster, kind):
             if live.key in known:
                 own[live.key] = live
             elif live.controller is not None:
@@ -61,6 +62,35 @@ def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[Obje
                 foreign.append(live)
     foreign.extend(pod for pod in pods if not _is_descendant(pod, known))
     return Observed(own, tuple(pods), tuple(foreign))
+
+
+def _list_present(store: StoreSnapshot, cluster: Cluster, kind: str) -> Iterator[LiveObject]:
+    """All objects of a kind. Transient where the list is older than what was recorded: it would show as missing what is there."""
+    after = ""
+    while True:
+        page = cluster.list_page(kind, namespace=store.namespace, after=after)
+        check_present(store, kind, page.resource_version)
+        yield from page.items
+        if not page.remaining:
+            return
+        after = page.remaining
+
+
+def check_present(store: StoreSnapshot, kind: str, version: str) -> None:
+    """Raise Transient where an answer about a kind is from before our last look at it: a store of etcd restored, or a stale cache.
+
+    An API server's versions only grow, and are compared here within one kind, since kinds may be kept apart.
+    """
+    newest = max((_number(entry) for key, entry in store.inventory.items() if key.kind == kind), default=0)
+    if version.isdigit() and int(version) < newest:
+        raise Transient(
+            f"The cluster's answer about {kind} is from the past (version {version}, but {newest} was seen before): "
+            "it may have been restored from a backup. Nothing is changed on its word."
+        )
+
+
+def _number(entry: InventoryEntry) -> int:
+    return int(entry.resource_version) if entry.resource_version.isdigit() else 0
 
 
 def _is_descendant(pod: LiveObject, known: Collection[ObjectKey]) -> bool:

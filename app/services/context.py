@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from app.domain.platform import PlatformPolicy, PlatformProfile
 from app.models.session import Sessions
-from app.ports import Clock, Cluster, ManifestRenderer, Vault, WakeQueue
+from app.ports import Clock, Cluster, ManifestRenderer, Metrics, NullMetrics, Vault, WakeQueue
+
+T = TypeVar("T")
+
+
+class ContextExecutor(ThreadPoolExecutor):
+    """Threads that know for whom they work: what is bound to log lines where work is handed in holds in the thread as well."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +37,5 @@ class Services:
     cluster: Callable[[str], Cluster]
     policy: PlatformPolicy
     profile: PlatformProfile
-    executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(8, "apply"))
+    executor: Executor = field(default_factory=lambda: ContextExecutor(8, "apply"))
+    metrics: Metrics = field(default_factory=NullMetrics)

@@ -10,14 +10,16 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Result, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Result, Select, case, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.models import Lease, Store
 from app.services.context import Services
 
+_TRUE = true()
 _NOW = func.clock_timestamp()
+_Other = aliased(Store)  # counted beside the row that is updated; made once, since making it takes longer than the statement
 
 
 def acquire(services: Services, name: str, holder: str, *, ttl: float) -> str | None:
@@ -62,18 +64,18 @@ def take_store_lease(services: Services, store_id: str, *, ttl: float, holder: s
     token, now = secrets.token_hex(16), services.clock.now()
     crashes = Store.crash_count + case((Store.lease_token.is_not(None), 1), else_=0)
     with services.sessions.platform("workers serve all tenants") as session:
-        tenant_id = session.scalar(select(Store.tenant_id).where(Store.id == store_id))
+        # Two workers must not both find the last place free. The lock is the tenant's, held for the statement after it.
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(Store.tenant_id, 0))
+        tenant_id = session.scalar(select(Store.tenant_id, lock).where(Store.id == store_id))
         if tenant_id is None:
-            return None
-        # Two workers must not both find the last place free. The lock is the tenant's, held for these two statements.
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(tenant_id, 0))))
-        if running_passes(session, tenant_id) >= services.policy.tenant_concurrency:
-            session.execute(_of(store_id).where(Store.lease_until.is_(None)).values(wake_after=None))
             return None
         taken = _hit(
             session.execute(
                 _of(store_id)
-                .where(or_(Store.lease_until.is_(None), Store.lease_until <= _NOW))
+                .where(
+                    or_(Store.lease_until.is_(None), Store.lease_until <= _NOW),
+                    _running(tenant_id).scalar_subquery() < services.policy.tenant_concurrency,
+                )
                 .values(
                     lease_token=token,
                     lease_until=_NOW + timedelta(seconds=ttl),
@@ -86,6 +88,9 @@ def take_store_lease(services: Services, store_id: str, *, ttl: float, holder: s
                 )
             )
         )
+        if not taken:
+            # Free, but its tenant has no room: the due loop may hand it out again.
+            session.execute(_of(store_id).where(Store.lease_until.is_(None)).values(wake_after=None))
     return token if taken else None
 
 
@@ -101,19 +106,20 @@ def release_store_lease(services: Services, store_id: str, token: str) -> bool:
         return _hit(session.execute(_held(store_id, token).values(lease_token=None, lease_until=None, lease_holder=None)))
 
 
-def lock_held_store(session: Session, store_id: str, token: str) -> Store | None:
-    """The fence of a recording: the store's row, locked, if the token still holds it; None means discard what was learned."""
-    return session.scalar(
-        select(Store)
+def lock_held_store(session: Session, store_id: str, token: str, also: ColumnElement[bool] = _TRUE) -> tuple[Store, bool] | None:
+    """The fence of a recording: the store's row, locked, if the token still holds it, and what else is asked of it; None means discard."""
+    found = session.execute(
+        select(Store, also)
         .where(Store.id == store_id, Store.lease_token == token, Store.lease_until > _NOW)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=Store)
         .execution_options(populate_existing=True)
-    )
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
-def running_passes(session: Session, tenant_id: str) -> int:
+def _running(tenant_id: str) -> Select[tuple[int]]:
     """How many of a tenant's stores are being worked on now."""
-    return session.scalar(select(func.count()).select_from(Store).where(Store.tenant_id == tenant_id, Store.lease_until > func.now())) or 0
+    return select(func.count()).select_from(_Other).where(_Other.tenant_id == tenant_id, _Other.lease_until > func.now())
 
 
 def _of(store_id: str) -> Any:

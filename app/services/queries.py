@@ -82,7 +82,11 @@ def resolve_store(services: Services, argument: str, *, tenant_id: str | None = 
         tenants = {tenant.id: tenant.slug for tenant in session.scalars(select(Tenant))}
         named = [{"id": row.id, "tenant": tenants[row.tenant_id], "phase": row.phase.value} for row in candidates]
         listed = ", ".join(f"{candidate['id']} ({candidate['tenant']}, {candidate['phase']})" for candidate in named)
-        raise Ambiguous(f"Several stores are called {argument!r}: {listed}. Name one by id.", slug=argument, candidates=named)
+        raise Ambiguous(
+            f"Several stores are called {argument!r}: {listed}. Name one by id, or say whose it is with --tenant.",
+            slug=argument,
+            candidates=named,
+        )
 
 
 def store_events(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from app.domain.errors import LeaseLost, NotFound
 from app.domain.stores import StoreSnapshot
@@ -21,6 +22,7 @@ from app.reconcile.preview import preview_pass
 from app.services.context import Services
 from app.services.ids import new_id
 from app.services.leases import release_store_lease, renew_store_lease, take_store_lease
+from app.services.masking import hide
 from app.services.record_pass import PassRecord, record_crash, record_namespace, record_pass
 from app.services.snapshots import LoadedStore, load_store
 
@@ -50,6 +52,16 @@ class PassReport:
 def reconcile_store(services: Services, store_id: str, origin: Origin | None = None) -> PassReport:
     """Bring one store closer to its intent. Raises LeaseLost where another took over meanwhile (everything learned is void)."""
     origin = origin or Origin()
+    known = {"store_id": store_id, "job_id": origin.job_id, "worker": origin.worker}
+    with bound_contextvars(**{name: value for name, value in known.items() if value is not None}):
+        report = _reconcile(services, store_id, origin)
+        if report.skipped is not None:
+            services.metrics.pass_skipped(report.skipped)
+            log.debug("pass skipped", reason=report.skipped)
+        return report
+
+
+def _reconcile(services: Services, store_id: str, origin: Origin) -> PassReport:
     asked_at = services.clock.monotonic()
     token = take_store_lease(services, store_id, ttl=LEASE_SECONDS, holder=origin.worker or "")
     if token is None:
@@ -100,16 +112,28 @@ def _idle_reason(loaded: LoadedStore) -> Literal["paused", "quarantined", "gone"
 def _one_round(services: Services, store: StoreSnapshot, lease: Lease, origin: Origin) -> tuple[PassOutcome, bool]:
     """One pass and its recording. True: the intent changed meanwhile and the lease was kept for another round."""
     run_id = new_id(services.clock.now())
-    logger = log.bind(store_id=store.id, tenant_id=store.tenant_id, generation=store.generation, run_id=run_id, job_id=origin.job_id)
+    hide(store.secrets.values())
+    begun = time.perf_counter()
+    with bound_contextvars(tenant_id=store.tenant_id, generation=store.generation, run_id=run_id):
+        try:
+            return _pass(services, store, lease, origin, run_id)
+        except LeaseLost:
+            services.metrics.lease_lost("store")
+            services.metrics.pass_done("lost", time.perf_counter() - begun, {})
+            log.warning("lease lost, pass discarded")
+            raise
+
+
+def _pass(services: Services, store: StoreSnapshot, lease: Lease, origin: Origin, run_id: str) -> tuple[PassOutcome, bool]:
     cluster = FencedCluster(services.cluster(store.cluster_id), lease)
     started_at, begun = services.clock.now(), time.perf_counter()
     try:
         outcome = run_pass(store, _context(services, store, cluster))
     except LeaseLost:
-        logger.warning("lease lost, pass discarded")
         raise
     except Exception as error:
-        logger.exception("pass crashed")
+        services.metrics.pass_done("crashed", time.perf_counter() - begun, {})
+        log.exception("pass crashed")
         record_crash(services, store, lease.token, run_id=run_id, started_at=started_at, error=error, origin_job=origin.job_id)
         raise
     record = PassRecord(
@@ -121,8 +145,11 @@ def _one_round(services: Services, store: StoreSnapshot, lease: Lease, origin: O
         job_id=origin.job_id,
         worker=origin.worker,
     )
+    observed = time.perf_counter()
     again = record_pass(services, store, lease.token, outcome, record)
-    logger.info(
+    now = time.perf_counter()
+    services.metrics.pass_done(record.outcome_of(outcome), now - begun, {**outcome.steps, "record": now - observed})
+    log.info(
         "pass recorded",
         outcome=record.outcome_of(outcome),
         duration_ms=record.duration_ms,

@@ -6,13 +6,13 @@ store leaves no history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from app.domain.conditions import READY, Condition, Status, by_type, differ
@@ -20,13 +20,28 @@ from app.domain.drift import Action, DriftClass, ObjectDrift
 from app.domain.errors import Conflict, LeaseLost, Transient
 from app.domain.manifests import InventoryEntry, ObjectKey
 from app.domain.stores import StoreSnapshot, derive_phase
-from app.models import DriftEvent, Event, InventoryObject, ReconcileRun, Store, StoreCondition
+from app.models import Base, DriftEvent, Event, InventoryObject, ReconcileRun, Store, StoreCondition
 from app.reconcile.circuit import backoff
 from app.reconcile.outcome import PassOutcome
 from app.services.context import Services
 from app.services.leases import lock_held_store
+from app.services.masking import masked
 
 MAX_ERROR = 2000
+
+_CONDITION_COLUMNS = ("status", "reason", "message", "last_transition_at", "observed_generation")
+_INVENTORY_COLUMNS = ("uid", "resource_version", "manifest_hash", "live", "live_hash")
+
+
+def _put(row: type[Base], key: Sequence[str], columns: Sequence[str]) -> Insert:
+    """INSERT … ON CONFLICT (key) DO UPDATE. Made once: SQLAlchemy takes as long to make and cache it as the server to run it."""
+    statement = insert(row)
+    return statement.on_conflict_do_update(index_elements=key, set_={name: getattr(statement.excluded, name) for name in columns})
+
+
+_OPEN_DRIFT = select(DriftEvent.id).where(DriftEvent.store_id == Store.id, DriftEvent.repaired_at.is_(None)).exists()
+_PUT_CONDITIONS = _put(StoreCondition, ("store_id", "type"), _CONDITION_COLUMNS)
+_PUT_INVENTORY = _put(InventoryObject, ("store_id", "kind", "namespace", "name"), _INVENTORY_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +79,7 @@ def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: 
     """Record and let go of the lease; True where a newer intent came meanwhile and the lease was kept. Raises LeaseLost."""
     now = services.clock.now()
     with services.sessions.platform("workers serve all tenants") as session:
-        row = _held(session, before.id, token)
+        row, drifted = _held(session, before.id, token)
         changed = differ(before.conditions, outcome.conditions)
         _record_conditions(session, before, outcome.conditions)
         _record_inventory(session, before, outcome.inventory)
@@ -73,7 +88,8 @@ def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: 
             session.add(_run(before, outcome, record, now))
             session.flush()
         session.add_all(_events(before, outcome, changed, record, now))
-        _record_drift(session, before, outcome, record, now)
+        if drifted or outcome.drift:
+            _record_drift(session, before, outcome, record, now)
         newer = row.generation != before.generation and not outcome.gone
         if not newer:
             row.lease_token = row.lease_until = row.lease_holder = None
@@ -86,7 +102,7 @@ def record_crash(
     """A bug: the run is recorded as crashed, the store waits, and is quarantined after too many crashes in a row."""
     now = services.clock.now()
     with services.sessions.platform("workers serve all tenants") as session:
-        row = _held(session, before.id, token)
+        row, _ = _held(session, before.id, token)
         row.crash_count += 1
         row.next_reconcile_at = now + timedelta(seconds=backoff(row.crash_count))
         if row.crash_count >= services.policy.max_failures:
@@ -102,16 +118,17 @@ def record_crash(
                 finished_at=now,
                 outcome="crashed",
                 job_id=origin_job,
-                error=f"{type(error).__name__}: {error}"[:MAX_ERROR],
+                error=masked(f"{type(error).__name__}: {error}")[:MAX_ERROR],
             )
         )
 
 
-def _held(session: Session, store_id: str, token: str) -> Store:
-    row = lock_held_store(session, store_id, token)
-    if row is None:
+def _held(session: Session, store_id: str, token: str) -> tuple[Store, bool]:
+    """The store's row, locked under our lease, and whether drift of it is recorded that nobody has repaired."""
+    found = lock_held_store(session, store_id, token, _OPEN_DRIFT)
+    if found is None:
         raise LeaseLost(f"Another worker has taken over store {store_id}; what this one saw is discarded.", store_id=store_id)
-    return row
+    return found
 
 
 def _record_row(row: Store, outcome: PassOutcome, *, now: datetime) -> None:
@@ -136,17 +153,9 @@ def _record_conditions(session: Session, before: StoreSnapshot, conditions: tupl
     if dropped:
         session.execute(delete(StoreCondition).where(StoreCondition.store_id == before.id, StoreCondition.type.in_(dropped)))
     if fresh:
-        statement = insert(StoreCondition)
-        columns = ("status", "reason", "message", "last_transition_at", "observed_generation")
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["store_id", "type"], set_={name: getattr(statement.excluded, name) for name in columns}
-            ),
-            [
-                {"store_id": before.id, "tenant_id": before.tenant_id, "type": c.type, **{name: getattr(c, name) for name in columns}}
-                for c in fresh
-            ],
-        )
+        owner = {"store_id": before.id, "tenant_id": before.tenant_id}
+        rows = [{**owner, "type": c.type, **{name: getattr(c, name) for name in _CONDITION_COLUMNS}} for c in fresh]
+        session.execute(_PUT_CONDITIONS, rows)
 
 
 def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mapping[ObjectKey, InventoryEntry]) -> None:
@@ -161,21 +170,14 @@ def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mappin
             )
         )
     if fresh:
-        statement = insert(InventoryObject)
-        columns = ("uid", "resource_version", "manifest_hash", "live", "live_hash")
+        owner = {"store_id": before.id, "tenant_id": before.tenant_id}
         session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["store_id", "kind", "namespace", "name"],
-                set_={name: getattr(statement.excluded, name) for name in columns},
-            ),
+            _PUT_INVENTORY,
             [
                 {
-                    "store_id": before.id,
-                    "tenant_id": before.tenant_id,
-                    "kind": entry.key.kind,
-                    "namespace": entry.key.namespace,
-                    "name": entry.key.name,
-                    **{name: getattr(entry, name) for name in columns},
+                    **owner,
+                    **{name: getattr(entry.key, name) for name in ("kind", "namespace", "name")},
+                    **{name: getattr(entry, name) for name in _INVENTORY_COLUMNS},
                 }
                 for entry in fresh
             ],

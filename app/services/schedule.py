@@ -9,15 +9,17 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from app.ports import QueueUnavailable
+from app.ports import NullMetrics, QueueUnavailable
 from app.services.context import Services
 from app.services.due import take_due
+from app.services.fleet_queries import fleet_figures
 from app.services.leases import acquire, release, renew
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,7 @@ DUE_EVERY = 0.5
 TIDY_EVERY = 5.0
 SWEEP_EVERY = 30.0
 RETENTION_EVERY = 86_400.0
+FIGURES_EVERY = 10.0
 # Wakes per turn of the due loop: a restart with thousands of due stores fills the queue in steps.
 DUE_AT_ONCE = 200
 
@@ -50,7 +53,10 @@ def run_scheduler(services: Services, stop: threading.Event) -> None:
             token = acquire(services, LEADER, holder, ttl=LEADER_TTL)
             if token is not None:
                 log.info("leading", office=LEADER, holder=holder)
-                _lead(services, token, stop)
+                try:
+                    _lead(services, token, stop)
+                finally:
+                    services.metrics.fleet(None)
         except DBAPIError as error:
             log.warning("database unreachable", error=str(error.orig))
         stop.wait(random.uniform(0.8, 1.2))  # noqa: S311
@@ -65,10 +71,13 @@ def _lead(services: Services, token: str, stop: threading.Event) -> None:
         _Duty(SWEEP_EVERY, lambda: services.queue.start("sweep"), begun),
         _Duty(RETENTION_EVERY, lambda: services.queue.start("retention"), begun + 60),
     ]
+    if not isinstance(services.metrics, NullMetrics):
+        duties.append(_Duty(FIGURES_EVERY, lambda: services.metrics.fleet(fleet_figures(services)), begun))
     while not stop.is_set():
         now = clock.monotonic()
         if now - renewed_at >= RENEW_EVERY:
             if not renew(services, LEADER, token, ttl=LEADER_TTL):
+                services.metrics.lease_lost("leader")
                 log.warning("leadership lost", office=LEADER)
                 return
             renewed_at = now
@@ -89,7 +98,13 @@ def _perform(duty: _Duty) -> None:
 
 def wake_due(services: Services) -> int:
     """One turn of the due loop: how many stores were woken."""
+    begun = time.perf_counter()
     ids = take_due(services, DUE_AT_ONCE)
     for store_id in ids:
-        services.queue.wake(store_id, urgent=False)
+        try:
+            services.queue.wake(store_id, urgent=False)
+        except QueueUnavailable:
+            services.metrics.wake_failed()
+            raise
+    services.metrics.due_taken(len(ids), time.perf_counter() - begun)
     return len(ids)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload, undefer
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session, undefer
 
 from app.domain.conditions import CONDITION_TYPES, Condition
 from app.domain.manifests import InventoryEntry, ObjectKey
@@ -16,6 +18,18 @@ from app.ports import Vault
 
 # Of two modes the stricter is in force.
 _STRICTNESS = (DriftMode.REPAIR, DriftMode.OBSERVE, DriftMode.OFF)
+
+_CONDITIONS = select(*(getattr(StoreCondition, field.name) for field in fields(Condition)))
+_INVENTORY = select(
+    InventoryObject.kind,
+    InventoryObject.namespace,
+    InventoryObject.name,
+    InventoryObject.uid,
+    InventoryObject.resource_version,
+    InventoryObject.manifest_hash,
+    InventoryObject.live,
+    InventoryObject.live_hash,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +50,16 @@ class LoadedStore:
 
 def load_store(session: Session, store_id: str, *, vault: Vault | None, now: datetime) -> LoadedStore | None:
     """The store with conditions, inventory and (given a vault) decrypted credentials; None where there is none such."""
-    statement = select(Store).where(Store.id == store_id).options(selectinload(Store.conditions), selectinload(Store.inventory))
+    statement = select(Store, Platform).join(Platform, Platform.id == 1).where(Store.id == store_id)
     if vault is not None:
         statement = statement.options(undefer(Store.credentials))
-    store = session.scalar(statement.execution_options(populate_existing=True))
-    if store is None:
+    found = session.execute(statement.execution_options(populate_existing=True)).one_or_none()
+    if found is None:
         return None
-    platform = session.get_one(Platform, 1)
+    store, platform = found
+    # As plain rows: a pass reads them once, and objects of the session cost it a third of its time in the database.
+    conditions = session.execute(_CONDITIONS.where(StoreCondition.store_id == store_id))
+    inventory = session.execute(_INVENTORY.where(InventoryObject.store_id == store_id))
     return LoadedStore(
         snapshot=StoreSnapshot(
             id=store.id,
@@ -65,8 +82,8 @@ def load_store(session: Session, store_id: str, *, vault: Vault | None, now: dat
             provisioning_since=store.provisioning_since,
             failure_count=store.failure_count,
             credentials_version=store.credentials_version,
-            conditions=conditions_of(store),
-            inventory={entry.key: entry for entry in map(inventory_entry, store.inventory)},
+            conditions=_in_order(Condition(*row) for row in conditions),
+            inventory={entry.key: entry for entry in map(inventory_entry, inventory)},
             secrets={} if vault is None else vault.open(store.credentials_key_id, store.credentials),
             settings=store.settings,
         ),
@@ -85,10 +102,14 @@ def condition_of(row: StoreCondition) -> Condition:
 
 def conditions_of(store: Store) -> tuple[Condition, ...]:
     """In the order in which people read them."""
-    return tuple(sorted(map(condition_of, store.conditions), key=lambda condition: CONDITION_TYPES.index(condition.type)))
+    return _in_order(map(condition_of, store.conditions))
 
 
-def inventory_entry(row: InventoryObject) -> InventoryEntry:
+def _in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    return tuple(sorted(conditions, key=lambda condition: CONDITION_TYPES.index(condition.type)))
+
+
+def inventory_entry(row: InventoryObject | Row[Any]) -> InventoryEntry:
     key = ObjectKey(row.kind, row.namespace, row.name)
     return InventoryEntry(key, row.uid, row.resource_version, row.manifest_hash, row.live, row.live_hash)
 

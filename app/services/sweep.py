@@ -6,6 +6,7 @@ differ are woken. Kind by kind, so that memory holds one kind at a time.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -49,6 +50,7 @@ class SweepReport:
 
 def sweep(services: Services) -> SweepReport:
     """Compare all clusters with their inventory and wake the stores that differ."""
+    begun = time.perf_counter()
     with services.sessions.platform("the sweep serves all tenants") as session:
         cluster_ids = list(session.scalars(select(ClusterRow.id)))
     objects, differing, unreadable = 0, set[str](), list[str]()
@@ -72,9 +74,12 @@ def sweep(services: Services) -> SweepReport:
         try:
             services.queue.wake(store_id, urgent=False)
         except QueueUnavailable as error:
+            services.metrics.wake_failed()
             log.warning("queue unreachable", error=str(error))
             break
-    log.info("sweep done", objects=objects, differing=len(differing), unreadable=unreadable)
+    seconds = time.perf_counter() - begun
+    services.metrics.swept(objects=objects, differing=len(differing), unreadable=len(unreadable), seconds=seconds)
+    log.info("sweep done", objects=objects, differing=len(differing), unreadable=unreadable, duration_ms=round(seconds * 1000))
     return SweepReport(objects, frozenset(differing), tuple(unreadable))
 
 

@@ -53,6 +53,7 @@ def send_wake(services: Services, store_id: str, *, urgent: bool) -> bool:
         services.queue.wake(store_id, urgent=urgent)
     except QueueUnavailable as error:
         failed_wakes.add()
+        services.metrics.wake_failed()
         log.warning("wake not sent", store_id=store_id, urgent=urgent, error=str(error))
         return False
     return True

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, Gone, ObjectNotFound, Rejected
 from app.domain.managed_fields import ownerships, take_over
 from app.domain.manifests import FIELD_MANAGER, InventoryEntry, Manifest, ObjectKey, storable
 from app.ports import WatchEvent, list_all
+from app.reconcile.apply import NO_VERSION
 from tests.contract.conftest import World
 
 LABEL = "storeyard.dev/store-id"
@@ -293,6 +294,14 @@ def test_applying_with_a_uid_never_makes_the_object_anew(world: World) -> None:
     with pytest.raises(Conflict):
         world.cluster.apply(world.config_map(), uid=seen.uid, resource_version=seen.resource_version)
     assert world.cluster.get(seen.key) is None
+
+
+def test_applying_with_a_version_that_no_object_has_makes_it_but_never_overwrites(world: World) -> None:
+    made = world.cluster.apply(world.config_map(), resource_version=NO_VERSION)
+    assert made.body["data"] == {"colour": "red"}
+    with pytest.raises(Conflict):
+        world.cluster.apply(world.config_map(data={"colour": "blue"}), resource_version=NO_VERSION)
+    assert world.live(made.key) == made
 
 
 def test_preconditions_that_hold_let_the_write_through_without_owning_them(world: World) -> None:

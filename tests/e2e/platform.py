@@ -89,6 +89,8 @@ class Platform:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self.cluster.close()
+        self.services.sessions.dispose()
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """A command of an operator."""

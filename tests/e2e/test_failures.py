@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,8 +32,10 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    return KubernetesCluster.from_kubeconfig(os.environ["STOREYARD_TEST_KUBECONFIG"])
+def cluster() -> Iterator[Cluster]:
+    real = KubernetesCluster.from_kubeconfig(os.environ["STOREYARD_TEST_KUBECONFIG"])
+    yield real
+    real.close()
 
 
 @pytest.fixture
@@ -53,17 +56,21 @@ class FailingAt(InterceptedCluster):
 
     def __init__(self, inner: Cluster, number: int, *, after: bool) -> None:
         super().__init__(inner)
-        self.left, self.after = number, after
+        self._left, self._after = number, after
+        self._counting = threading.Lock()
 
     def around(self, verb: str, target: ObjectKey | str, call: Callable[[], T]) -> T:
         if verb not in ("create", "apply", "patch", "delete"):
             return call()
-        self.left -= 1
-        if self.left == 0 and self.after:
-            call()
-        if self.left == 0:
+        with self._counting:
+            self._left -= 1
+            fails = self._left == 0
+        if fails and not self._after:
             raise Transient("the connection broke")
-        return call()
+        answer = call()
+        if fails:
+            raise Transient("the connection broke before the answer came")
+        return answer
 
 
 @pytest.mark.cluster

@@ -129,22 +129,26 @@ def _database_address(platform: Platform, store: dict[str, str]) -> str:
 
 def _connects(pod: ObjectKey, address: str) -> bool:
     """Whether a TCP connection from inside the pod to PostgreSQL's port succeeds within three seconds."""
-    config.load_kube_config(os.environ["STOREYARD_TEST_KUBECONFIG"])
     script = (
         f"const s=require('net').connect(5432,'{address}');s.setTimeout(3000);"
         "s.on('connect',()=>{console.log('CONNECTED');process.exit()});"
         "s.on('timeout',()=>{console.log('REFUSED');process.exit()});s.on('error',()=>{console.log('REFUSED');process.exit()})"
     )
-    answer = stream(
-        client.CoreV1Api().connect_get_namespaced_pod_exec,
-        pod.name,
-        pod.namespace,
-        command=["node", "-e", script],
-        stdout=True,
-        stderr=True,
-        stdin=False,
-        tty=False,
-    )
+    with config.new_client_from_config(os.environ["STOREYARD_TEST_KUBECONFIG"]) as api:
+        session = stream(
+            client.CoreV1Api(api).connect_get_namespaced_pod_exec,
+            pod.name,
+            pod.namespace,
+            command=["node", "-e", script],
+            stdout=True,
+            stderr=True,
+            stdin=False,
+            tty=False,
+            _preload_content=False,
+        )
+        session.run_forever(timeout=15)
+        answer = str(session.read_all())
+        session.sock.shutdown()  # close() leaves the socket open where the other side has ended first
     assert ("CONNECTED" in answer) != ("REFUSED" in answer), answer
     return "CONNECTED" in answer
 

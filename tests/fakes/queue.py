@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.ports import QueueUnavailable
+from app.ports import QueueUnavailable, WorkerState
 
 
 class FakeQueue:
@@ -15,6 +15,8 @@ class FakeQueue:
         self.started: list[str] = []
         self.tidied = 0
         self.down = False
+        self.oldest: dict[str, float] = {}
+        self.crew: tuple[WorkerState, ...] = ()
         self.on_wake: Callable[[str], None] | None = None
 
     def wake(self, store_id: str, *, urgent: bool) -> None:
@@ -34,6 +36,14 @@ class FakeQueue:
     def depths(self) -> Mapping[str, int]:
         self._check()
         return {"intent": sum(urgent for _, urgent in self.wakes), "repair": sum(not urgent for _, urgent in self.wakes)}
+
+    def ages(self) -> Mapping[str, float]:
+        self._check()
+        return {"intent": self.oldest.get("intent", 0.0), "repair": self.oldest.get("repair", 0.0)}
+
+    def workers(self) -> tuple[WorkerState, ...]:
+        self._check()
+        return self.crew
 
     def ping(self) -> str:
         self._check()

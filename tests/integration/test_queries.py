@@ -94,7 +94,7 @@ def test_a_snapshot_takes_a_bounded_number_of_statements(services: Services) -> 
     store = make_store(services)
     with statements(services) as sent:
         load(services, store)
-    assert len(sent) == 4
+    assert len(sent) == 3
 
 
 def test_an_unknown_store_has_no_snapshot(services: Services) -> None:

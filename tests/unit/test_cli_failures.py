@@ -22,6 +22,11 @@ from app.ports import QueueUnavailable
 from app.services.doctor import database_place, database_trouble
 from app.services.wait import NotReadyInTime
 
+MULTIPLE = """Multiple connection attempts failed. All failures were:
+- host: 'db', port: '5432', hostaddr: '::1': connection failed: connection to server at "::1", port 5432 failed: Connection refused
+\tIs the server running?
+- host: 'db', port: '5432', hostaddr: '127.0.0.1': connection failed: …"""
+
 URL = "postgresql://me:topsecret@db.example.com:5432/storeyard"
 
 
@@ -73,8 +78,7 @@ def test_a_bug_is_not_talked_away(error: Exception) -> None:
             'password authentication failed for user "me".',
         ),
         (
-            "Multiple connection attempts failed. All failures were:\n- host: 'db', port: '5432', hostaddr: '::1': connection failed: connection to "
-            'server at "::1", port 5432 failed: Connection refused\n\tIs the server running?\n- host: …',
+            MULTIPLE,
             "cannot be reached: Connection refused.",
         ),
         ("connection timeout expired", "The database at db.example.com:5432/storeyard cannot be reached: connection timeout expired."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from app.cli.lazy import LazyGroup
 from app.cli.root import build_root
+from app.domain.naming import check_slug
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -31,7 +33,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "store create", "store list", "store show", "store credentials", "store events", "store runs", "store drift", "store plan",
         "store suspend", "store resume", "store delete", "store pause", "store unpause", "store mode",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",
-        "orphans", "doctor", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
+        "orphans", "doctor", "top", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
     }  # fmt: skip
 
 
@@ -42,6 +44,11 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: 
     _, _, examples = result.output.partition("Examples:\n")
     first = examples.splitlines()[0].strip()
     assert " ".join(("storeyard", *path)) in first, "the first example is of this very command"
+
+
+def test_examples_can_be_tried_as_they_are() -> None:
+    examples = re.findall(r"storeyard (?:store|tenant) create (\S+)", " ".join(command.help or "" for _, command in ALL))
+    assert {check_slug(slug) for slug in examples if slug != "SLUG"} == {"acme", "bakery"}
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) or "storeyard" for path, _ in ALL])
@@ -77,7 +84,7 @@ def test_help_loads_nothing_slow() -> None:
         "from app.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "slow = {'sqlalchemy', 'kubernetes', 'redis', 'rq', 'flask', 'jinja2', 'alembic', 'cryptography', 'app.models', 'app.services.context'}\n"
+        "slow = {'sqlalchemy', 'kubernetes', 'redis', 'rq', 'flask', 'jinja2', 'alembic', 'cryptography', 'structlog', 'app.models'}\n"
         "assert not slow & set(sys.modules), slow & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ from app.domain.manifests import Manifest
 from app.domain.stores import Phase, StoreSnapshot
 from app.reconcile.fence import FencedCluster, Lease
 from tests.bench import RENDERER, Bench
-from tests.fakes.controllers import FailureReason
+from tests.fakes.kubelet import FailureReason
 
 
 class NthWrite:
