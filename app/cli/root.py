@@ -12,6 +12,7 @@ from app.cli.failures import failure_of
 from app.cli.invocation import Cli
 from app.cli.lazy import Entry, LazyGroup
 from app.cli.output import print_failure
+from app.version import VERSION
 
 if TYPE_CHECKING:
     from app.services.context import Services
@@ -93,4 +94,4 @@ def reporting(cli: Cli) -> Generator[None]:
 
 def build_root(services: Services | None = None) -> Root:
     root = Root(name="storeyard", help=HELP, short_help="Stores, tenants, quotas and what keeps them.", entries=ENTRIES, services=services)
-    return click.version_option(package_name="storeyard", message="storeyard %(version)s")(root)
+    return click.version_option(VERSION, message="storeyard %(version)s")(root)

@@ -5,6 +5,7 @@ Stands inside the circuit: what an open circuit holds back is no call. The line 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,8 +37,12 @@ class MeasuredCluster(InterceptedCluster):
             raise
         finally:
             seconds = time.perf_counter() - begun
-            key = ObjectKey(target, "", "") if isinstance(target, str) else target
-            self._metrics.cluster_called(verb, key.kind, outcome, seconds)
-            told = {name: value for name in ("kind", "namespace", "name") if (value := getattr(key, name))}
-            log.debug("cluster call", verb=verb, outcome=outcome, ms=round(seconds * 1000, 1), **told)
+            self._metrics.cluster_called(verb, target if isinstance(target, str) else target.kind, outcome, seconds)
+            if log.is_enabled_for(logging.DEBUG):
+                log.debug("cluster call", verb=verb, **_named(target), outcome=outcome, ms=round(seconds * 1000, 1))
         return answer
+
+
+def _named(target: ObjectKey | str) -> dict[str, str]:
+    key = ObjectKey(target, "", "") if isinstance(target, str) else target
+    return {name: value for name in ("kind", "namespace", "name") if (value := getattr(key, name))}
