@@ -72,6 +72,13 @@ def metrics_text() -> tuple[bytes, str]:
     return exposition()
 
 
+def forget_metrics(pid: int) -> None:
+    """Of a process that ended, the state it was in; what it counted stays counted."""
+    from app.adapters.prometheus import forget_process  # noqa: PLC0415
+
+    forget_process(pid)
+
+
 def queue_connection(settings: Settings) -> Redis:
     """The connection a worker listens on: its reads wait for messages, so they have no time-out of their own."""
     return Redis.from_url(settings.queue_url, socket_connect_timeout=3, health_check_interval=15)

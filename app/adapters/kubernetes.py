@@ -7,7 +7,6 @@ An answer is believed only if it is whole JSON, of the kind and name that was as
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -368,11 +367,3 @@ def _event(kind: str, line: bytes) -> WatchEvent:
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise Transient(f"An event of a watch of {kind} is not one: {error}") from error
     return WatchEvent(type_, live, live.resource_version)
-
-
-def default_kubeconfig() -> str | None:
-    """The kubeconfig that kubectl would use, if it exists."""
-    for path in (os.environ.get("KUBECONFIG", ""), os.path.expanduser("~/.kube/config")):
-        if path and os.path.exists(path):
-            return path
-    return None

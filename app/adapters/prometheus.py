@@ -39,6 +39,7 @@ STEPS = frozenset({"render", "namespace", "observe", "plan", "apply", "judge", "
 VERBS = frozenset({"version", "get", "create", "apply", "patch", "delete", "list", "watch", "log", "may"})
 ANSWERS = frozenset({"ok", "transient", "conflict", "rejected", "gone", "not_found", "error"})
 
+_CALLS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 _QUICK = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -56,8 +57,9 @@ class PrometheusMetrics:
         self._passes = Counter("storeyard_passes", "Passes over a store, by what came of them.", ["outcome"], registry=registry)
         self._pass = Histogram("storeyard_pass_seconds", "A pass with its recording.", buckets=_SLOW, registry=registry)
         self._steps = Histogram("storeyard_pass_step_seconds", "Steps of a pass.", ["step"], buckets=_QUICK, registry=registry)
-        self._calls = Counter("storeyard_cluster_calls", "Calls to a cluster.", ["verb", "kind", "outcome"], registry=registry)
-        self._call = Histogram("storeyard_cluster_call_seconds", "Calls to a cluster.", ["verb", "kind"], buckets=_QUICK, registry=registry)
+        self._calls = Histogram(
+            "storeyard_cluster_call_seconds", "Calls to a cluster.", ["verb", "kind", "outcome"], buckets=_CALLS, registry=registry
+        )
         self._circuit = Gauge(
             "storeyard_cluster_circuit_open", "1 while this process does not ask the cluster because it does not answer.", ["cluster"],
             registry=registry, multiprocess_mode="livemax",
@@ -85,8 +87,7 @@ class PrometheusMetrics:
 
     def cluster_called(self, verb: str, kind: str, outcome: str, seconds: float) -> None:
         verb, kind = _known(verb, VERBS), _known(kind, KINDS) if kind else ""
-        self._child(self._calls, "calls", verb, kind, _known(outcome, ANSWERS)).inc()
-        self._child(self._call, "call", verb, kind).observe(seconds)
+        self._child(self._calls, "calls", verb, kind, _known(outcome, ANSWERS)).observe(seconds)
 
     def circuit(self, cluster_id: str, *, is_open: bool) -> None:
         self._circuit.labels(cluster_id).set(is_open)

@@ -41,4 +41,5 @@ def key_id(key: str) -> str:
 
 
 def new_key() -> str:
+    """A fresh key for `keys`."""
     return Fernet.generate_key().decode()

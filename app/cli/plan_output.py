@@ -9,7 +9,6 @@ from app.domain.conditions import STALLED, SYNCED, Status, by_type
 from app.domain.drift import ABSENT, Action, Change, Difference
 
 if TYPE_CHECKING:
-    from app.domain.manifests import ObjectKey
     from app.reconcile.outcome import PassOutcome
     from app.services.views import StoreView
 
@@ -50,11 +49,7 @@ def plan_document(store: StoreView, tenant: str, outcome: PassOutcome) -> dict[s
         "in_sync": in_sync(store, outcome),
         "obstacle": obstacle(store, outcome),
         "counts": dict(outcome.changes.counts()),
-        "changes": [
-            {**change.as_dict(), "differences": [difference.as_dict() for difference in foreseen(change, outcome)]}
-            for change in outcome.changes
-            if change.action is not Action.UNCHANGED
-        ],
+        "changes": outcome.changes.as_list(),
         "drift": [drift.as_dict() for drift in outcome.drift],
     }
 
@@ -72,25 +67,8 @@ def print_plan(store: StoreView, tenant: str, outcome: PassOutcome, *, diff: boo
     for change in shown:
         say(f"  {_MARKS[change.action]} {_WORDS[change.action]:11}  {change.key!s:{widest}}  {change.reason}")
         if diff:
-            for difference in foreseen(change, outcome):
+            for difference in change.differences:
                 say(f"      {difference.path}: {_sides(change, difference)}")
-
-
-def foreseen(change: Change, outcome: PassOutcome) -> tuple[Difference, ...]:
-    """The fields of a change from what is live to what it will be.
-
-    A dry-run apply leaves out what somebody else added, which the real pass takes back: that comes from the drift, turned round. What is
-    left as it is will not be anything else: its fields are shown from recorded to live.
-    """
-    drifted = _drift_of(change.key, outcome)
-    if change.action is Action.SKIPPED or not drifted:
-        return change.differences
-    told = () if change.differences == drifted else change.differences
-    paths = {difference.path for difference in told}
-    undone = (Difference(d.path, d.after, d.before, d.live_path, d.manager) for d in drifted if d.path not in paths)
-    managers = {difference.path: difference.manager for difference in drifted}
-    named = (Difference(d.path, d.before, d.after, d.live_path, managers.get(d.path)) for d in told)
-    return (*named, *undone)
 
 
 def _sides(change: Change, difference: Difference) -> str:
@@ -103,7 +81,3 @@ def _sides(change: Change, difference: Difference) -> str:
 def side(value: Any) -> str:
     """One side of a difference, on one line."""
     return "nothing" if value is ABSENT else brief(value, most=80)
-
-
-def _drift_of(key: ObjectKey, outcome: PassOutcome) -> tuple[Difference, ...]:
-    return next((drift.differences for drift in outcome.drift if drift.key == key), ())

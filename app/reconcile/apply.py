@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from app.domain.drift import Action
-from app.domain.errors import ClusterError, Conflict, StoreyardError
+from app.domain.errors import Conflict, StoreyardError
 from app.domain.managed_fields import take_over
 from app.domain.manifests import FIELD_MANAGER, InventoryEntry, LiveObject, Manifest, ObjectKey
 from app.ports import Cluster
@@ -144,8 +144,3 @@ def refreshed(entries: Iterable[tuple[InventoryEntry, LiveObject]]) -> dict[Obje
         for entry, live in entries
         if entry.resource_version != live.resource_version
     }
-
-
-def is_lost_race(error: StoreyardError | None) -> bool:
-    """Whether the failure means no more than that the cluster moved on: observe again at once."""
-    return isinstance(error, ClusterError) and isinstance(error, Conflict)

@@ -47,9 +47,17 @@ def preview_pass(store: StoreSnapshot, context: PassContext) -> PassOutcome:
 
 
 def _foresee(work: Work, cluster: Cluster) -> Change:
-    """The change with every field that an apply would alter, by a dry-run apply."""
-    if work.change.action is not Action.CONFIGURED or work.manifest is None or work.live is None:
-        return work.change
+    """The change with its fields from what is live to what they will be.
+
+    A dry-run apply leaves out what somebody else added, which the real pass takes back: that is the drift, turned round.
+    """
+    change = work.change
+    if change.action is not Action.CONFIGURED or work.manifest is None or work.live is None:
+        return change
     answer = cluster.apply(work.manifest, dry_run=True)
-    foreseen = differences(work.change.key.kind, storable(work.live.body), storable(answer.body))
-    return replace(work.change, differences=foreseen or work.change.differences)
+    told = differences(change.key.kind, storable(work.live.body), storable(answer.body))
+    drifted = {difference.path: difference for difference in change.differences}
+    named = (replace(d, manager=drifted[d.path].manager if d.path in drifted else None) for d in told)
+    paths = {difference.path for difference in told}
+    undone = (replace(d, before=d.after, after=d.before) for path, d in drifted.items() if path not in paths)
+    return replace(change, differences=(*named, *undone))

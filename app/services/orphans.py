@@ -8,10 +8,10 @@ from typing import Literal
 from sqlalchemy import select
 
 from app.domain.manifests import MANAGED_BY, PLATFORM, STORE_ID
-from app.domain.stores import DesiredState
-from app.models import ClusterRow, Store
+from app.models import ClusterRow
 from app.ports import list_all
 from app.services.context import Services
+from app.services.queries import known_namespaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,7 @@ def find_orphans(services: Services) -> list[Orphan]:
         cluster_ids = list(session.scalars(select(ClusterRow.id)))
     for cluster_id in cluster_ids:
         live = {item.key.name: item for item in list_all(services.cluster(cluster_id), "Namespace", labels={MANAGED_BY: PLATFORM})}
-        with services.sessions.platform("orphans belong to no tenant") as session:
-            rows = session.execute(
-                select(Store.namespace, Store.id, Store.namespace_uid, Store.gone_at, Store.desired_state, Store.created_at).where(
-                    Store.cluster_id == cluster_id
-                )
-            ).all()
+        rows = known_namespaces(services, cluster_id=cluster_id)
         known = {row.namespace for row in rows if row.gone_at is None}
         found.extend(
             Orphan(
@@ -47,8 +42,8 @@ def find_orphans(services: Services) -> list[Orphan]:
             if name not in known and not item.terminating
         )
         found.extend(
-            Orphan("row_without_namespace", cluster_id, row.namespace, row.id, row.created_at.isoformat())
+            Orphan("row_without_namespace", cluster_id, row.namespace, row.store_id, row.created_at.isoformat())
             for row in rows
-            if row.gone_at is None and row.namespace_uid and row.desired_state is not DesiredState.ABSENT and row.namespace not in live
+            if row.gone_at is None and row.uid and row.wanted and row.namespace not in live
         )
     return found

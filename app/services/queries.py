@@ -145,12 +145,13 @@ class KnownNamespace:
     cluster_id: str
     wanted: bool
     gone_at: datetime | None
+    created_at: datetime
 
 
 def known_namespaces(services: Services, *, cluster_id: str | None = None) -> tuple[KnownNamespace, ...]:
     """Of all rows, gone ones included: a namespace that came back with a gone row's claim is no orphan but a remainder."""
     columns = (Store.namespace, Store.namespace_uid, Store.claim, Store.id, Store.tenant_id, Store.cluster_id)
-    statement = select(*columns, Store.desired_state != DesiredState.ABSENT, Store.gone_at).order_by(Store.id)
+    statement = select(*columns, Store.desired_state != DesiredState.ABSENT, Store.gone_at, Store.created_at).order_by(Store.id)
     if cluster_id is not None:
         statement = statement.where(Store.cluster_id == cluster_id)
     with services.sessions.platform("the cluster is everybody's") as session:

@@ -1,22 +1,23 @@
 """The sweep: the safety net that needs neither watch nor queue content.
 
 One paginated list per kind over the whole cluster, by label, compared with the inventory by uid and resourceVersion; only stores that
-differ are woken. Kind by kind, so that memory holds one kind at a time.
+differ are made due. Kind by kind, so that memory holds one kind at a time.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 
 from app.domain.errors import ClusterError
 from app.domain.manifests import CLAIM, MANAGED_BY, PLATFORM, LiveObject, ObjectKey
 from app.domain.stores import DesiredState, DriftMode
 from app.models import ClusterRow, InventoryObject, Store
-from app.ports import Cluster, QueueUnavailable, list_all
+from app.ports import Cluster, list_all
 from app.services.context import Services
 from app.services.observe_cluster import observe_cluster
 
@@ -41,7 +42,7 @@ SWEPT_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """`objects` compared, `differing` stores woken, `unreadable` kinds that could not be listed (and say nothing)."""
+    """`objects` compared, `differing` stores made due, `unreadable` kinds that could not be listed (and say nothing)."""
 
     objects: int
     differing: frozenset[str]
@@ -49,7 +50,7 @@ class SweepReport:
 
 
 def sweep(services: Services) -> SweepReport:
-    """Compare all clusters with their inventory and wake the stores that differ."""
+    """Compare all clusters with their inventory and make the stores that differ due."""
     begun = time.perf_counter()
     with services.sessions.platform("the sweep serves all tenants") as session:
         cluster_ids = list(session.scalars(select(ClusterRow.id)))
@@ -70,17 +71,20 @@ def sweep(services: Services) -> SweepReport:
             objects += len(live)
             differing |= _differing(services, cluster_id, kind, live)
         _bury_returned(services, cluster)
-    for store_id in sorted(differing):
-        try:
-            services.queue.wake(store_id, urgent=False)
-        except QueueUnavailable as error:
-            services.metrics.wake_failed()
-            log.warning("queue unreachable", error=str(error))
-            break
+    _make_due(services, differing)
     seconds = time.perf_counter() - begun
     services.metrics.swept(objects=objects, differing=len(differing), unreadable=len(unreadable), seconds=seconds)
     log.info("sweep done", objects=objects, differing=len(differing), unreadable=unreadable, duration_ms=round(seconds * 1000))
     return SweepReport(objects, frozenset(differing), tuple(unreadable))
+
+
+def _make_due(services: Services, store_ids: Collection[str]) -> None:
+    """The due loop hands them out, in turns: what differs everywhere at once must not fill the queue. Rows in use are the next sweep's."""
+    now = services.clock.now()
+    later = or_(Store.next_reconcile_at.is_(None), Store.next_reconcile_at > now)
+    with services.sessions.platform("the sweep serves all tenants") as session:
+        free = select(Store.id).where(Store.id.in_(store_ids), later).with_for_update(skip_locked=True)
+        session.execute(update(Store).where(Store.id.in_(free)).values(next_reconcile_at=now).execution_options(synchronize_session=False))
 
 
 def _differing(services: Services, cluster_id: str, kind: str, live: dict[ObjectKey, tuple[str, str]]) -> set[str]:

@@ -10,15 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from redis import Redis
 from rq import Queue
 
 from app.adapters.rq import RqWakeQueue
-from app.adapters.vault import new_key
 from app.cli.invocation import Cli
 from app.cli.top import _lines
 from app.domain.errors import Rejected
@@ -241,7 +242,7 @@ def test_top_goes_on_without_the_database(services: Services, tmp_path: Path) ->
 
 def test_top_refreshes_in_place_and_gives_the_terminal_back(database: str, valkey_url: str) -> None:
     """On a real terminal, ended by `q`."""
-    base = {"DATABASE_URL": database, "QUEUE_URL": valkey_url, "VAULT_KEYS": new_key()}
+    base = {"DATABASE_URL": database, "QUEUE_URL": valkey_url, "VAULT_KEYS": Fernet.generate_key().decode()}
     ours = {f"STOREYARD_{name}": value for name, value in base.items()}
     environment = {**os.environ, **ours, "TERM": "xterm", "LINES": "24", "COLUMNS": "80"}
     main, side = pty.openpty()

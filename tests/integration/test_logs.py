@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import structlog
+from cryptography.fernet import Fernet
 from redis import Redis
 from structlog.contextvars import bind_contextvars, get_contextvars
 
 from app.adapters.jinja import JinjaRenderer
 from app.adapters.rq import RqWakeQueue
-from app.adapters.vault import new_key
 from app.bootstrap import configure_logging
 from app.config import Settings
 from app.models import ReconcileRun
@@ -59,7 +59,12 @@ def capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
     def start(form: str) -> io.StringIO:
         text = io.StringIO()
         monkeypatch.setattr(sys, "stderr", text)
-        base = {"DATABASE_URL": "postgresql:///x", "QUEUE_URL": "unix:///x", "VAULT_KEYS": new_key(), "LOG_LEVEL": "debug"}
+        base = {
+            "DATABASE_URL": "postgresql:///x",
+            "QUEUE_URL": "unix:///x",
+            "VAULT_KEYS": Fernet.generate_key().decode(),
+            "LOG_LEVEL": "debug",
+        }
         forget_loggers()
         configure_logging(Settings.from_env({f"STOREYARD_{name}": value for name, value in {**base, "LOG_FORMAT": form}.items()}))
         return text

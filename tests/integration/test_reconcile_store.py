@@ -22,6 +22,7 @@ from app.services.due import take_due
 from app.services.leases import take_store_lease
 from app.services.queries import get_store
 from app.services.reconcile_store import preview_store, reconcile_store
+from app.services.schedule import wake_due
 from app.services.set_drift_mode import set_drift_mode
 from app.services.suspend_store import suspend_store
 from app.services.sweep import sweep
@@ -345,7 +346,7 @@ def test_a_dry_run_takes_no_lease_and_writes_nothing(
     assert live.body["spec"]["replicas"] == 1
 
 
-def test_the_sweep_wakes_only_stores_that_differ(
+def test_the_sweep_makes_only_stores_that_differ_due(
     platform: Services, cluster: FakeCluster, store: StoreView, tenant: TenantView, queue: FakeQueue
 ) -> None:
     other = make_store(platform, tenant, "other")
@@ -357,6 +358,8 @@ def test_the_sweep_wakes_only_stores_that_differ(
     cluster.edit(ObjectKey("Service", other.namespace, "backend"), {"metadata": {"labels": {"x": "y"}}})
     cluster.remove(ObjectKey("Secret", store.namespace, "store"))
     assert sweep(platform).differing == {store.id, other.id}
+    assert queue.woken == [], "in turns: the due loop does that"
+    wake_due(platform)
     assert sorted(queue.woken) == sorted([store.id, other.id])
     assert cluster.verbs() == []
 
