@@ -23,6 +23,11 @@ test-cluster: setup ## Run the contract and end-to-end tests on the cluster of S
 	@test -n "$(STOREYARD_TEST_KUBECONFIG)" || { echo "STOREYARD_TEST_KUBECONFIG is not set: the kubeconfig of a cluster for tests" >&2; exit 2; }
 	$(BIN)/pytest -q -m "cluster or node" tests
 
+.PHONY: test-faults
+test-faults: setup ## Kill, freeze and lie: needs the API server of STOREYARD_TEST_KUBECONFIG (nodes may be fake)
+	@test -n "$(STOREYARD_TEST_KUBECONFIG)" || { echo "STOREYARD_TEST_KUBECONFIG is not set: the kubeconfig of a cluster for tests" >&2; exit 2; }
+	$(BIN)/pytest -q tests/faults
+
 .PHONY: lint
 lint: setup ## Check style, types and layers, as pre-commit does
 	$(BIN)/ruff check .

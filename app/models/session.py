@@ -46,11 +46,13 @@ class Sessions:
         statement_timeout: float = 10,
         application_name: str = "storeyard",
     ) -> Sessions:
-        """Times in seconds. The server ends a transaction left idle for three statement time-outs: none is meant to be open that long."""
+        """Times in seconds. The server ends a transaction left idle for half a statement time-out, so that a statement which waits for
+        the rows of a process that was frozen in its middle still gets them: no transaction waits for anything but the database.
+        """
         settings = {
             "statement_timeout": int(statement_timeout * 1000),
             "lock_timeout": int(statement_timeout * 1000),
-            "idle_in_transaction_session_timeout": int(statement_timeout * 3000),
+            "idle_in_transaction_session_timeout": int(statement_timeout * 500),
             "timezone": "UTC",
         }
         engine = create_engine(

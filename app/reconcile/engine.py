@@ -94,7 +94,8 @@ def _outcome(store: StoreSnapshot, engine: Engine, plan: Plan, observed: Observe
         last_line=lambda pod, container, previous: context.cluster.last_log_line(
             pod.key.namespace, pod.key.name, container, previous=previous
         ),
-        refusals=lambda key: _refusals(context.cluster, key),
+        # What this very pass applied has had no time to be refused; the next pass asks.
+        refusals=lambda key: None if key in applied.entries else _refusals(context.cluster, key),
     )
     conditions = merge(store.conditions, verdicts, now=now, generation=store.generation)
     complete = applied.error is None and plan.stalled is None and not _waits(plan)
