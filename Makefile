@@ -16,12 +16,12 @@ setup: .venv/.stamp ## Make the virtual environment from the locked requirements
 
 .PHONY: test
 test: setup ## Run all tests that need nothing running (PostgreSQL and Valkey come from their wheels)
-	$(BIN)/pytest -n auto -q -m "not cluster and not node" tests
+	$(BIN)/pytest -n auto -q -m "not cluster and not node and not faults" tests
 
 .PHONY: test-cluster
 test-cluster: setup ## Run the contract and end-to-end tests on the cluster of STOREYARD_TEST_KUBECONFIG
 	@test -n "$(STOREYARD_TEST_KUBECONFIG)" || { echo "STOREYARD_TEST_KUBECONFIG is not set: the kubeconfig of a cluster for tests" >&2; exit 2; }
-	$(BIN)/pytest -q -m "cluster or node" tests
+	$(BIN)/pytest -q -m "(cluster or node) and not faults" tests
 
 .PHONY: test-faults
 test-faults: setup ## Kill, freeze and lie: needs the API server of STOREYARD_TEST_KUBECONFIG (nodes may be fake)
