@@ -174,7 +174,8 @@ def _by_official_client(path: str | None, context: str | None, connections: int)
             config.load_kube_config(path, context=context, client_configuration=settings, persist_config=False)
         else:
             config.load_incluster_config(client_configuration=settings)
-    except (config.ConfigException, OSError, yaml.YAMLError) as error:
+    except (config.ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # The last four are what it raises for files of quite another shape.
         raise Rejected(f"The kubeconfig {path or 'of the pod'} cannot be used: {error}") from error
     api = client.ApiClient(settings)
     pool: urllib3.PoolManager = api.rest_client.pool_manager

@@ -10,7 +10,22 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Result, Select, case, delete, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    DateTime,
+    Interval,
+    Result,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -19,7 +34,6 @@ from app.services.context import Services
 
 _TRUE = true()
 _NOW = func.clock_timestamp()
-_Other = aliased(Store)  # counted beside the row that is updated; made once, since making it takes longer than the statement
 
 
 def acquire(services: Services, name: str, holder: str, *, ttl: float) -> str | None:
@@ -61,37 +75,62 @@ def take_store_lease(services: Services, store_id: str, *, ttl: float, holder: s
     None where another holds it, where there is no such store, and where the tenant already has as many running passes as one tenant may
     (`policy.tenant_concurrency`): such a store is left to the due loop, which hands it out when there is room.
     """
-    token, now = secrets.token_hex(16), services.clock.now()
-    crashes = Store.crash_count + case((Store.lease_token.is_not(None), 1), else_=0)
+    token = secrets.token_hex(16)
     with services.sessions.platform("workers serve all tenants") as session:
         # Two workers must not both find the last place free. The lock is the tenant's, held for the statement after it.
-        lock = func.pg_advisory_xact_lock(func.hashtextextended(Store.tenant_id, 0))
-        tenant_id = session.scalar(select(Store.tenant_id, lock).where(Store.id == store_id))
+        tenant_id = session.scalar(_LOCK_TENANT, {"of": store_id})
         if tenant_id is None:
             return None
-        taken = _hit(
-            session.execute(
-                _of(store_id)
-                .where(
-                    or_(Store.lease_until.is_(None), Store.lease_until <= _NOW),
-                    _running(tenant_id).scalar_subquery() < services.policy.tenant_concurrency,
-                )
-                .values(
-                    lease_token=token,
-                    lease_until=_NOW + timedelta(seconds=ttl),
-                    lease_holder=holder or None,
-                    wake_after=None,
-                    crash_count=crashes,
-                    quarantined_at=case(
-                        (crashes >= services.policy.max_failures, func.coalesce(Store.quarantined_at, now)), else_=Store.quarantined_at
-                    ),
-                )
-            )
-        )
+        wanted = {
+            "of": store_id,
+            "of_tenant": tenant_id,
+            "places": services.policy.tenant_concurrency,
+            "crashes": services.policy.max_failures,
+            "taken_at": services.clock.now(),
+            "token": token,
+            "holder": holder or None,
+            "ttl": timedelta(seconds=ttl),
+        }
+        taken = _hit(session.execute(_TAKE, wanted))
         if not taken:
             # Free, but its tenant has no room: the due loop may hand it out again.
             session.execute(_of(store_id).where(Store.lease_until.is_(None)).values(wake_after=None))
     return token if taken else None
+
+
+def _statement_to_take() -> Update:
+    """Takes the lease `of` a store where it is free and its tenant has fewer than so many `places` in use."""
+    other = aliased(Store)  # counted beside the row that is updated
+    running = select(func.count()).select_from(other).where(other.tenant_id == bindparam("of_tenant"), other.lease_until > func.now())
+    crashes = Store.crash_count + case((Store.lease_token.is_not(None), 1), else_=0)
+    quarantined = case(
+        (crashes >= bindparam("crashes"), func.coalesce(Store.quarantined_at, bindparam("taken_at", type_=DateTime(timezone=True)))),
+        else_=Store.quarantined_at,
+    )
+    return (
+        update(Store)
+        .where(
+            Store.id == bindparam("of"),
+            or_(Store.lease_until.is_(None), Store.lease_until <= _NOW),
+            running.scalar_subquery() < bindparam("places"),
+        )
+        .values(
+            lease_token=bindparam("token"),
+            lease_until=_NOW + bindparam("ttl", type_=Interval()),
+            lease_holder=bindparam("holder"),
+            wake_after=None,
+            crash_count=crashes,
+            quarantined_at=quarantined,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+# Made once: SQLAlchemy takes longer to make them than the server to run them, and every pass begins here.
+_LOCK_TENANT = select(Store.tenant_id, func.pg_advisory_xact_lock(func.hashtextextended(Store.tenant_id, 0))).where(
+    Store.id == bindparam("of")
+)
+_TAKE = _statement_to_take()
 
 
 def renew_store_lease(services: Services, store_id: str, token: str, *, ttl: float) -> bool:
@@ -115,11 +154,6 @@ def lock_held_store(session: Session, store_id: str, token: str, also: ColumnEle
         .execution_options(populate_existing=True)
     ).one_or_none()
     return None if found is None else (found[0], found[1])
-
-
-def _running(tenant_id: str) -> Select[tuple[int]]:
-    """How many of a tenant's stores are being worked on now."""
-    return select(func.count()).select_from(_Other).where(_Other.tenant_id == tenant_id, _Other.lease_until > func.now())
 
 
 def _of(store_id: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session, undefer
 
 from app.domain.conditions import CONDITION_TYPES, Condition
@@ -19,7 +19,11 @@ from app.ports import Vault
 # Of two modes the stricter is in force.
 _STRICTNESS = (DriftMode.REPAIR, DriftMode.OBSERVE, DriftMode.OFF)
 
-_CONDITIONS = select(*(getattr(StoreCondition, field.name) for field in fields(Condition)))
+# Made once: SQLAlchemy takes as long to make them as the server to run them.
+_OF = bindparam("of")
+_STORE = select(Store, Platform).join(Platform, Platform.id == 1).where(Store.id == _OF).execution_options(populate_existing=True)
+_STORE_AND_CREDENTIALS = _STORE.options(undefer(Store.credentials))
+_CONDITIONS = select(*(getattr(StoreCondition, field.name) for field in fields(Condition))).where(StoreCondition.store_id == _OF)
 _INVENTORY = select(
     InventoryObject.kind,
     InventoryObject.namespace,
@@ -29,7 +33,7 @@ _INVENTORY = select(
     InventoryObject.manifest_hash,
     InventoryObject.live,
     InventoryObject.live_hash,
-)
+).where(InventoryObject.store_id == _OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +54,13 @@ class LoadedStore:
 
 def load_store(session: Session, store_id: str, *, vault: Vault | None, now: datetime) -> LoadedStore | None:
     """The store with conditions, inventory and (given a vault) decrypted credentials; None where there is none such."""
-    statement = select(Store, Platform).join(Platform, Platform.id == 1).where(Store.id == store_id)
-    if vault is not None:
-        statement = statement.options(undefer(Store.credentials))
-    found = session.execute(statement.execution_options(populate_existing=True)).one_or_none()
+    of = {"of": store_id}
+    found = session.execute(_STORE if vault is None else _STORE_AND_CREDENTIALS, of).one_or_none()
     if found is None:
         return None
     store, platform = found
     # As plain rows: a pass reads them once, and objects of the session cost it a third of its time in the database.
-    conditions = session.execute(_CONDITIONS.where(StoreCondition.store_id == store_id))
-    inventory = session.execute(_INVENTORY.where(InventoryObject.store_id == store_id))
+    conditions, inventory = session.execute(_CONDITIONS, of), session.execute(_INVENTORY, of)
     return LoadedStore(
         snapshot=StoreSnapshot(
             id=store.id,

@@ -1,0 +1,84 @@
+"""The benchmarks print the keys that are asked of them, on sizes that tell nothing about speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+APPLY = {"stores", "seconds", "stores_per_s", "objects_per_s", "raw_objects_per_s", "ratio", "worker_rss_mb"}
+PASSES = {"passes_per_s", "requests_per_pass", "writes", "rss_start_mb", "rss_end_mb"}
+READY = {"to_ready_s", "steps", "control_plane_s", "gone_s"}
+QUEUE = {"jobs_per_s", "wake_p95_ms"}
+
+
+def bench(name: str, *options: str, kubeconfig: str | None = None, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STOREYARD_")}
+    if kubeconfig is not None:
+        environment["STOREYARD_BENCH_KUBECONFIG"] = kubeconfig
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def figures(name: str, *options: str, kubeconfig: str | None = None) -> dict[str, Any]:
+    return json.loads(bench(name, *options, "--json", kubeconfig=kubeconfig).stdout)
+
+
+@pytest.fixture
+def kubeconfig() -> str:
+    if "STOREYARD_TEST_KUBECONFIG" not in os.environ:
+        pytest.skip("no STOREYARD_TEST_KUBECONFIG")
+    return os.environ["STOREYARD_TEST_KUBECONFIG"]
+
+
+def test_queue_tells_jobs_and_wakes() -> None:
+    told = figures("queue", "--jobs", "4", "--wakes", "2")
+    assert set(told) == QUEUE
+    assert all(value > 0 for value in told.values())
+
+
+@pytest.mark.cluster
+def test_apply_compares_with_bare_applies(kubeconfig: str) -> None:
+    told = figures("apply", "--stores", "2", "--threads", "4", kubeconfig=kubeconfig)
+    assert set(told) == APPLY
+    assert told["stores"] == 2
+
+
+@pytest.mark.cluster
+def test_passes_over_unchanged_stores_write_nothing(kubeconfig: str) -> None:
+    told = figures("passes", "--passes", "20", "--stores", "2", kubeconfig=kubeconfig)
+    assert set(told) == PASSES
+    assert told["writes"] == 0
+    assert told["requests_per_pass"] <= 16
+
+
+@pytest.mark.node
+def test_ready_tells_the_steps(kubeconfig: str) -> None:
+    told = figures("ready", "--stores", "1", kubeconfig=kubeconfig)
+    assert set(told) == READY
+    assert {"DatabaseReady", "BackendReady"} <= set(told["steps"])
+
+
+def test_without_json_the_figures_are_lines_for_people() -> None:
+    lines = bench("queue", "--jobs", "2", "--wakes", "1").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["jobs_per_s", "wake_p95_ms"]
+
+
+@pytest.mark.parametrize("name", ["apply", "passes", "ready"])
+def test_without_a_cluster_it_refuses_with_a_sentence(name: str) -> None:
+    done = bench(name, expect=2)
+    assert "Set STOREYARD_BENCH_KUBECONFIG to the kubeconfig" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_kubeconfig_that_is_not_there_is_named() -> None:
+    assert "names /nowhere, which is not a file" in bench("passes", kubeconfig="/nowhere", expect=2).stderr
