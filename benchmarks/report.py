@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +19,8 @@ def run(parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace],
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
     options = parser.parse_args()
     note(f"load average before: {_load()}")
+    # Asked to end, it still takes away what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         figures = measure(options)
     except (Refused, StoreyardError) as refusal:

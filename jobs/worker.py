@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, cast
 
@@ -137,6 +138,15 @@ class WarmWorker(SimpleWorker):
 
     def unsubscribe(self) -> None:
         """Nothing was subscribed."""
+
+    def clean_registries(self) -> None:
+        """Only dead workers' names: their jobs are freed by the scheduler (`RqWakeQueue.tidy`).
+
+        RQ's own way fails, and ends the worker, where the record of an execution has expired together with its job's lease.
+        """
+        for queue in self.queues:
+            worker_registration.clean_worker_registry(queue)
+        self.last_cleaned_at = datetime.now(UTC)
 
     def get_heartbeat_ttl(self, job: Job, *_: Any, **__: Any) -> int:  # noqa: ARG002
         return JOB_LEASE

@@ -20,7 +20,7 @@ from rq import Queue, Worker
 from rq.exceptions import DeserializationError, DuplicateJobError, NoSuchJobError
 from rq.executions import ExecutionRegistry
 from rq.job import Job
-from rq.registry import StartedJobRegistry
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.utils import utcparse
 from rq.worker import BaseWorker
 
@@ -98,6 +98,7 @@ class RqWakeQueue:
         """RQ's own clean-up fails where the record of an execution has expired with its job's lease, for a minute and for all jobs."""
         for queue in self._queues.values():
             self._reach(lambda queue=queue: self._tidy(StartedJobRegistry(queue=queue).key))
+            self._reach(FailedJobRegistry(queue=queue).cleanup)
 
     def _tidy(self, started: str) -> None:
         ended = self._redis.zrangebyscore(started, 0, time.time())

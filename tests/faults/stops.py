@@ -7,7 +7,7 @@ to happen to a store is a file in the faults folder, so that a test may change i
 
     <store>.plan    JSON: where, {"pass": 2, "step": 17} or {"label": "…"} or {"after": "…", "plus": 3} (so many steps after a label), and
                     what, {"do": "kill" or "stop"}, with "always" or once; {"delay": 0.2} makes every step take so long
-    <store>.steps   one line per step taken: number of the pass, number of the step in it, label
+    <store>.steps   one line per step taken: number of the pass, number of the step in it, time, label
     <store>.done    exists once the plan was carried out: it happens once, unless it says "always"
 """
 
@@ -40,6 +40,8 @@ class Step:
 
     pass_number: int
     number: int
+    at: float
+    """Seconds since the epoch."""
     label: str
 
 
@@ -74,7 +76,7 @@ class StopPoints:
                 return
             self._step += 1
             with (self._folder / f"{self._store}.steps").open("a") as log:
-                log.write(f"{self._pass} {self._step} {label}\n")
+                log.write(f"{self._pass} {self._step} {time.time():.2f} {label}\n")
             if self._due(label):
                 self._harm(self._store)
         if delay := self._plan.get("delay"):
@@ -159,7 +161,7 @@ def steps_of(folder: Path, store_id: str) -> list[Step]:
         lines = (folder / f"{store_id}.steps").read_text().splitlines()
     except FileNotFoundError:
         return []
-    return [Step(int(number), int(step), label) for number, step, label in (line.split(" ", 2) for line in lines)]
+    return [Step(int(number), int(step), float(at), label) for number, step, at, label in (line.split(" ", 3) for line in lines)]
 
 
 def harmed_at(folder: Path, store_id: str) -> float | None:
