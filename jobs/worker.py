@@ -87,6 +87,8 @@ class WarmWorker(SimpleWorker):
     """One job at a time, in this process, with a heartbeat beside it."""
 
     job_class = WakeJob
+    # RQ would wait up to a minute, and be deaf so long after the queue has come back.
+    max_connection_wait_time = RECONNECT
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

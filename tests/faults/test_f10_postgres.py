@@ -49,15 +49,15 @@ STOPS: dict[str, Callable[[Postgres], None]] = {"restarted": Postgres.quit, "kil
 
 @pytest.mark.parametrize("how", STOPS)
 def test_f10_a_pass_outlives_its_database(how: str, shaken: Platform, own_postgres: Postgres) -> None:
-    """It goes away for three seconds in the middle of six stores' passes, and once more before they are through."""
+    """It goes away for two seconds in the middle of six stores' passes, and once more before they are through."""
     tenant = shaken.tenant()
     stores = [shaken.create(tenant, harm={"delay": 0.02}) for _ in range(6)]
     for _ in range(2):
         shaken.until(lambda: any(shaken.objects(store, "Service") for store in stores), "a pass in its middle")
         STOPS[how](own_postgres)
-        time.sleep(3)
+        time.sleep(2)
         own_postgres.start()
-        time.sleep(1)
+        time.sleep(0.5)
     settled = shaken.until_settled(*stores, seconds=120)
     assert {store.phase for store in settled} == {Phase.READY}
     assert tenant_quota(shaken.services, tenant_id=tenant).used.stores == 6
