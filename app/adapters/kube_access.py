@@ -2,7 +2,7 @@
 
 What most installations use is read here: a pod's service account, and kubeconfigs with certificates, a token or a file of one. Everything
 else (exec plugins, auth providers, passwords, proxies, unverified TLS) is the official client's, which is imported only then: in a
-worker it takes 19 MB and half a second, more than any other library.
+worker it would take more memory and time to start than any other library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The `Cluster` port on a Kubernetes API server.
 
-Calls go straight to a connection pool (app.adapters.kube_access), JSON in and out, because the official client's typed models cost four
-times as much per write and a hundred times as much per list (measured: LIBRARIES in the design notes).
+Calls go straight to a connection pool (app.adapters.kube_access), JSON in and out: the official client's typed models cost a multiple of
+that per write, and far more per list.
 An answer is believed only if it is whole JSON, of the kind and name that was asked for, and not larger than `MAX_ANSWER`.
 """
 

@@ -1,7 +1,7 @@
 """Plans: how large a store is. A plan's figures are what a quota counts and what the templates hand to each component.
 
 CPU counts as what is guaranteed (requests), memory as what may be used (limits: memory is not given back), disk as claimed volumes.
-The memory of the backend follows MEDUSA.md's measurements: 310 to 325 MB idle, 331 MB at the peak with a 256 MB heap.
+The backend's memory leaves room above what Medusa 2.18.0 takes at its peak with the heap that goes with it.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ DUE_AT = (
 
 
 class Store(TenantOwned, Base):
-    """See DESIGN.md §2. `wake_after` is the due loop's memory: before that time the store has been woken and is waited for."""
+    """See the module's docstring. `wake_after` is the due loop's memory: before that time the store has been woken and is waited for."""
 
     __tablename__ = "stores"
     __table_args__ = (

@@ -1,7 +1,7 @@
 """Carrying out a plan: in waves, parallel within each, each write fenced by what was observed.
 
 An apply to an existing object carries its uid and resourceVersion, a delete both too, so that a stale writer's word takes no effect.
-Fields that a foreign manager added survive a plain apply; they are taken over and removed by a second one.
+Fields that a foreign manager added survive a plain apply: they are taken over first, so that the apply removes them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ class Applied:
     live: dict[ObjectKey, LiveObject] = field(default_factory=dict)
     removed: set[ObjectKey] = field(default_factory=set)
     error: StoreyardError | None = None
-    failed: ObjectKey | None = None
 
 
 def apply_plan(plan: Plan, cluster: Cluster, executor: Executor) -> Applied:
@@ -62,8 +61,7 @@ def _run_wave(works: Sequence[Work], act: Callable[[Work], LiveObject | None], d
     for work, outcome in zip(works, outcomes, strict=True):
         key = work.change.key
         if isinstance(outcome, StoreyardError):
-            if done.error is None:
-                done.error, done.failed = outcome, key
+            done.error = done.error or outcome
         elif outcome is None or work.manifest is None:
             done.removed.add(key)
         else:

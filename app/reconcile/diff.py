@@ -63,8 +63,8 @@ def diff_object(entry: InventoryEntry, live: LiveObject) -> ObjectDrift | None:
         return None
     if entry.uid != live.uid:
         return ObjectDrift(live.key, DriftClass.MISSING, (Difference("metadata.uid", entry.uid, live.uid),))
-    owners = ownerships(live.body)
-    forged = not any(o.manager == FIELD_MANAGER and o.operation == "Apply" for o in owners)
+    owners = _field_owners(live)
+    forged = not any(map(_is_ours, owners))
     found = [
         judged
         for difference in differences(live.key.kind, entry.live, storable(live.body))
@@ -80,7 +80,7 @@ def diff_object(entry: InventoryEntry, live: LiveObject) -> ObjectDrift | None:
 
 def foreign_additions(entry: InventoryEntry, live: LiveObject) -> tuple[Difference, ...]:
     """What a plain apply leaves in place: differences that another manager owns and we do not."""
-    owners = ownerships(live.body)
+    owners = _field_owners(live)
     return tuple(
         difference
         for difference in differences(live.key.kind, entry.live, storable(live.body))
@@ -90,8 +90,13 @@ def foreign_additions(entry: InventoryEntry, live: LiveObject) -> tuple[Differen
     )
 
 
+def _field_owners(live: LiveObject) -> tuple[Ownership, ...]:
+    """Who owns fields that can drift; a status has its own writers."""
+    return tuple(owner for owner in ownerships(live.body) if owner.subresource != "status")
+
+
 def _owned(owners: Sequence[Ownership], path: Path, *, ours: bool) -> bool:
-    return any(_is_ours(owner) is ours and owner.touches(path) for owner in owners if owner.subresource != "status")
+    return any(_is_ours(owner) is ours and owner.touches(path) for owner in owners)
 
 
 def _is_ours(owner: Ownership) -> bool:
@@ -103,7 +108,7 @@ def _judge(difference: Difference, owners: Sequence[Ownership], *, forged: bool)
     path = difference.live_path
     if path is None:
         return difference
-    holders = [owner for owner in owners if owner.subresource != "status" and owner.touches(path)]
+    holders = [owner for owner in owners if owner.touches(path)]
     culprit = next((owner.manager for owner in holders if owner.manager != FIELD_MANAGER), None)
     if not holders and not forged:
         return None

@@ -23,7 +23,7 @@ from app.ports import Cluster
 from app.reconcile.apply import Applied, apply_plan, refreshed
 from app.reconcile.circuit import backoff
 from app.reconcile.deletion import delete_store
-from app.reconcile.health import Health, explain_event
+from app.reconcile.health import Health, explain_refusal
 from app.reconcile.namespace import NamespaceState, ensure_namespace
 from app.reconcile.observe import Observed, observe_store
 from app.reconcile.outcome import CLOSELY, LOOK_LATER, LOOK_SLOWLY, LOOK_SOON, RESYNC, PassContext, PassOutcome, spread
@@ -71,8 +71,10 @@ def _converge(store: StoreSnapshot, context: PassContext, steps: _Steps) -> Pass
     if verdict.state is not NamespaceState.OURS or verdict.live is None:
         return namespace_problem(store, verdict.state, context.clock.now())
     with steps.step("observe"):
-        observed = Observed() if verdict.fresh else observe_store(store, context.cluster, [manifest.key for manifest in manifests])
-        observed = replace(observed, own={**observed.own, verdict.live.key: verdict.live})
+        if verdict.fresh:
+            observed = Observed({verdict.live.key: verdict.live})
+        else:
+            observed = observe_store(store, context.cluster, [manifest.key for manifest in manifests], verdict.live)
     with steps.step("plan"):
         plan = plan_pass(store, manifests, observed, store.drift_mode)
     with steps.step("apply"):
@@ -205,4 +207,4 @@ def _refusals(cluster: Cluster, key: ObjectKey) -> Health | None:
     if not failures:
         return None
     newest = max(failures, key=lambda event: str(event.body.get("lastTimestamp") or event.metadata.get("creationTimestamp") or ""))
-    return explain_event(str(newest.body.get("message", "")))
+    return explain_refusal(str(newest.body.get("message", "")))

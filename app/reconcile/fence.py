@@ -37,7 +37,7 @@ class Lease:
             now = self._clock.monotonic()
             age = now - self._asked_at
             if not self._lost and age >= RENEW_SECONDS:
-                # Even a lease that ran out may be renewed, if nobody took it meanwhile: the database decides.
+                # One that ran out is not revived, even if nobody has taken it yet: the database decides.
                 self._lost = not self._renew()
                 self._asked_at = now
             if self._lost:

@@ -77,7 +77,7 @@ def _check_deployment(live: LiveObject) -> Health:
     conditions = _conditions(live)
     failure = conditions.get("ReplicaFailure") or {}
     if failure.get("status") == "True":
-        return _explain_refusal(str(failure.get("message", "")))
+        return explain_refusal(str(failure.get("message", "")))
     updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
     if updated >= wanted and available >= wanted and int(status.get("replicas") or 0) == updated:
         return HEALTHY
@@ -122,7 +122,8 @@ def _check_job(live: LiveObject) -> Health:
     return _progressing("Running", "Is running.")
 
 
-def _explain_refusal(message: str) -> Health:
+def explain_refusal(message: str) -> Health:
+    """What the words with which a pod was refused mean: a workload's condition, or an event of one that has no pod at all."""
     if "exceeded quota" in message:
         return _degraded("QuotaExceeded", f"The namespace's resource quota leaves no room for its pod: {message}")
     if "violates PodSecurity" in message:
@@ -136,8 +137,3 @@ _CHECKS: Mapping[str, Callable[[LiveObject], Health]] = {
     "PersistentVolumeClaim": _check_claim,
     "Job": _check_job,
 }
-
-
-def explain_event(message: str) -> Health:
-    """What a FailedCreate event says of a workload that has no pod at all."""
-    return _explain_refusal(message)

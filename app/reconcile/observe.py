@@ -45,10 +45,10 @@ class Observed:
     foreign: tuple[LiveObject, ...] = ()
 
 
-def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[ObjectKey]) -> Observed:
-    """All objects of OBSERVED_KINDS in the store's namespace, sorted into ours, pods and foreign ones."""
+def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[ObjectKey], namespace: LiveObject) -> Observed:
+    """The namespace and all objects of OBSERVED_KINDS in it, sorted into ours, pods and foreign ones."""
     known = {*desired, *store.inventory}
-    own: dict[ObjectKey, LiveObject] = {}
+    own: dict[ObjectKey, LiveObject] = {namespace.key: namespace}
     pods: list[LiveObject] = []
     foreign: list[LiveObject] = []
     for kind in OBSERVED_KINDS:

@@ -12,7 +12,7 @@ from app.ports import Cluster
 from app.reconcile.deletion import REASON_DELETED, deletion_outcome
 from app.reconcile.diff import differences
 from app.reconcile.engine import namespace_problem
-from app.reconcile.namespace import NamespaceState, judge_namespace, namespace_key
+from app.reconcile.namespace import NamespaceState, get_namespace, judge_namespace, namespace_key
 from app.reconcile.observe import Observed, observe_store
 from app.reconcile.outcome import PassContext, PassOutcome
 from app.reconcile.plan import Work, plan_pass
@@ -21,7 +21,7 @@ from app.reconcile.plan import Work, plan_pass
 def preview_pass(store: StoreSnapshot, context: PassContext) -> PassOutcome:
     """The plan of a pass; where an intent changes an object, with the fields that the API server says would change. Writes nothing."""
     key = namespace_key(store)
-    live = context.cluster.get(key)
+    live = get_namespace(store, context.cluster)
     state = judge_namespace(store, live)
     now = context.clock.now()
     if store.desired_state is DesiredState.ABSENT:
@@ -31,10 +31,8 @@ def preview_pass(store: StoreSnapshot, context: PassContext) -> PassOutcome:
     if state not in (NamespaceState.OURS, NamespaceState.ABSENT):
         return namespace_problem(store, state, now)
     manifests = context.renderer.render(store)
-    observed = Observed()
-    if live is not None:
-        observed = observe_store(store, context.cluster, [manifest.key for manifest in manifests])
-        observed = replace(observed, own={**observed.own, key: live})
+    keys = [manifest.key for manifest in manifests]
+    observed = Observed() if live is None else observe_store(store, context.cluster, keys, live)
     plan = plan_pass(store, manifests, observed, store.drift_mode)
     return PassOutcome(
         conditions=store.conditions,

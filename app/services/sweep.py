@@ -62,15 +62,20 @@ def sweep(services: Services) -> SweepReport:
         except ClusterError as error:
             log.warning("cluster unreadable", cluster_id=cluster_id, error=error.message)
         for kind in SWEPT_KINDS:
+            namespaces: list[LiveObject] = []
+            live: dict[ObjectKey, tuple[str, str]] = {}
             try:
-                live = {item.key: (item.uid, item.resource_version) for item in list_all(cluster, kind, labels=OURS)}
+                for item in list_all(cluster, kind, labels=OURS):
+                    live[item.key] = (item.uid, item.resource_version)
+                    if kind == "Namespace" and not item.terminating:
+                        namespaces.append(item)
             except ClusterError as error:
                 unreadable.append(kind)
                 log.warning("kind unreadable", cluster_id=cluster_id, kind=kind, error=error.message)
                 continue
             objects += len(live)
             differing |= _differing(services, cluster_id, kind, live)
-        _bury_returned(services, cluster)
+            _bury_returned(services, cluster, namespaces)
     _make_due(services, differing)
     seconds = time.perf_counter() - begun
     services.metrics.swept(objects=objects, differing=len(differing), unreadable=len(unreadable), seconds=seconds)
@@ -115,11 +120,9 @@ def _differing(services: Services, cluster_id: str, kind: str, live: dict[Object
     return differing
 
 
-def _bury_returned(services: Services, cluster: Cluster) -> None:
+def _bury_returned(services: Services, cluster: Cluster, namespaces: list[LiveObject]) -> None:
     """Delete namespaces of stores that are gone, where they bear the store's own claim: a late write of a worker brought them back."""
-    try:
-        namespaces = [item for item in list_all(cluster, "Namespace", labels=OURS) if not item.terminating]
-    except ClusterError:
+    if not namespaces:
         return
     with services.sessions.platform("the sweep serves all tenants") as session:
         claims = {
