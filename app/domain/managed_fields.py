@@ -124,8 +124,6 @@ def take_over(body: Mapping[str, Any], paths: Sequence[Path], *, manager: str) -
     for entry in copy.deepcopy(list(_entries(body))):
         if is_ours(entry):
             own = entry
-        elif entry.get("subresource") == "status":
-            kept.append(entry)
         else:
             fields = entry.get("fieldsV1") or {}
             _merge(taken, _select(fields, body, (), drifted))

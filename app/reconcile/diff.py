@@ -63,7 +63,7 @@ def diff_object(entry: InventoryEntry, live: LiveObject) -> ObjectDrift | None:
         return None
     if entry.uid != live.uid:
         return ObjectDrift(live.key, DriftClass.MISSING, (Difference("metadata.uid", entry.uid, live.uid),))
-    owners = _field_owners(live)
+    owners = ownerships(live.body)
     forged = not any(map(_is_ours, owners))
     found = [
         judged
@@ -80,7 +80,7 @@ def diff_object(entry: InventoryEntry, live: LiveObject) -> ObjectDrift | None:
 
 def foreign_additions(entry: InventoryEntry, live: LiveObject) -> tuple[Difference, ...]:
     """What a plain apply leaves in place: differences that another manager owns and we do not."""
-    owners = _field_owners(live)
+    owners = ownerships(live.body)
     return tuple(
         difference
         for difference in differences(live.key.kind, entry.live, storable(live.body))
@@ -88,11 +88,6 @@ def foreign_additions(entry: InventoryEntry, live: LiveObject) -> tuple[Differen
         and not _owned(owners, difference.live_path, ours=True)
         and _owned(owners, difference.live_path, ours=False)
     )
-
-
-def _field_owners(live: LiveObject) -> tuple[Ownership, ...]:
-    """Who owns fields that can drift; a status has its own writers."""
-    return tuple(owner for owner in ownerships(live.body) if owner.subresource != "status")
 
 
 def _owned(owners: Sequence[Ownership], path: Path, *, ours: bool) -> bool:

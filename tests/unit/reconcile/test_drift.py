@@ -139,6 +139,15 @@ def test_managed_fields_that_were_wiped_are_drift_and_hide_nothing(bench_ready: 
     assert state(bench_ready) == before
 
 
+def test_an_annotation_that_came_through_the_status_subresource_is_drift_like_any_other(bench_ready: Bench) -> None:
+    """Of a Deployment an API server takes annotations there too, as its own controller's revision."""
+    key, before = place(bench_ready, "Deployment", "backend"), state(bench_ready)
+    bench_ready.cluster.edit(key, {"metadata": {"annotations": {"evil": "1"}}}, manager="sly", subresource="status")
+    [drift] = bench_ready.run().drift
+    assert [(difference.path, difference.manager) for difference in drift.differences] == [("metadata.annotations.evil", "sly")]
+    assert state(bench_ready) == before
+
+
 UNTOUCHED: tuple[tuple[str, str, str, dict[str, Any], str], ...] = (
     ("a rollout restart", "Deployment", "backend",
      {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026"}}}}}, ""),

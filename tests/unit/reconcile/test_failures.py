@@ -267,6 +267,25 @@ def test_an_object_that_a_controller_writes_meanwhile_is_observed_again_and_appl
     assert bench.cluster.look(key).body["spec"]["replicas"] == 1  # type: ignore[union-attr]
 
 
+def test_what_was_observed_absent_is_made_but_never_overwritten() -> None:
+    bench = Bench().make_ready()
+    key = bench.key("Service", "backend")
+    bench.cluster.remove(key)
+
+    def made_by_a_successor(verb: str, target: object) -> bool:
+        if verb == "apply" and target == key:
+            bench.cluster.add({**_bare(bench, "Service", "backend"), "metadata": {"name": "backend", "namespace": key.namespace}})
+            bench.cluster.heal()
+        return False
+
+    bench.cluster.fail_on(made_by_a_successor, Conflict("never raised"))
+    outcome = bench.run()
+    assert isinstance(outcome.error, Conflict)
+    live = bench.cluster.look(key)
+    assert live is not None
+    assert live.labels == {}, "the late worker's apply took no effect"
+
+
 def test_an_object_replaced_by_another_in_mid_pass_is_not_applied_over() -> None:
     bench = Bench().make_ready()
     key = bench.key("Service", "backend")
