@@ -12,6 +12,8 @@ LastLine = Callable[[LiveObject, str, bool], str | None]
 """Gives the last log line of a pod's container; the flag asks for the one that ran before."""
 
 _IMAGE_REASONS = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+# 128 + SIGKILL and 128 + SIGTERM: the container did not end by itself.
+_STOPPED = frozenset({137, 143})
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
@@ -70,6 +72,8 @@ def _explain_container(pod: LiveObject, status: Mapping[str, Any], last_line: La
         return _degraded(
             "OutOfMemory", f"The container {name} used more memory than its plan allows and was stopped. Choose a larger plan."
         )
+    if terminated.get("exitCode") in _STOPPED and reason == "CrashLoopBackOff":
+        return _not_answering(name, status)
     line = last_line(pod, name, "terminated" not in state)
     words = f" Its last words: {line}" if line else ""
     return _degraded("Crashed", f"The container {name} crashed with exit code {terminated.get('exitCode')}.{words}")
@@ -79,9 +83,10 @@ def _explain_probe(status: Mapping[str, Any]) -> Health | None:
     """A container that runs but was restarted by a failing probe shows only in its restarts and unreadiness."""
     running = (status.get("state") or {}).get("running")
     if running and not status.get("ready") and int(status.get("restartCount") or 0) >= 3:
-        return _degraded(
-            "NotAnswering",
-            f"The container {status.get('name')} runs but does not answer its health check; "
-            f"it was restarted {status['restartCount']} times.",
-        )
+        return _not_answering(str(status.get("name")), status)
     return None
+
+
+def _not_answering(name: str, status: Mapping[str, Any]) -> Health:
+    times = f"it was restarted {status.get('restartCount')} times"
+    return _degraded("NotAnswering", f"The container {name} runs but does not answer its health check; {times}. Look at its log.")

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import Select, delete, select, update
+import sqlalchemy
+from sqlalchemy import Dialect, Executable, Select, Table, delete, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
@@ -33,15 +35,34 @@ _CONDITION_COLUMNS = ("status", "reason", "message", "last_transition_at", "obse
 _INVENTORY_COLUMNS = ("uid", "resource_version", "manifest_hash", "live", "live_hash")
 
 
+def _table(row: type[Base]) -> Table:
+    """For statements past the ORM, whose unit of work took a fifth of a pass's time here (`python -m benchmarks.queue`)."""
+    return cast("Table", row.__table__)
+
+
 def _put(row: type[Base], key: Sequence[str], columns: Sequence[str]) -> Insert:
-    """INSERT … ON CONFLICT (key) DO UPDATE. Made once: SQLAlchemy takes as long to make and cache it as the server to run it."""
-    statement = insert(row)
+    """INSERT … ON CONFLICT (key) DO UPDATE."""
+    statement = insert(_table(row))
     return statement.on_conflict_do_update(index_elements=key, set_={name: getattr(statement.excluded, name) for name in columns})
 
 
 _OPEN_DRIFT = select(DriftEvent.id).where(DriftEvent.store_id == Store.id, DriftEvent.repaired_at.is_(None)).exists()
 _PUT_CONDITIONS = _put(StoreCondition, ("store_id", "type"), _CONDITION_COLUMNS)
 _PUT_INVENTORY = _put(InventoryObject, ("store_id", "kind", "namespace", "name"), _INVENTORY_COLUMNS)
+_ADD_RUN = sqlalchemy.insert(_table(ReconcileRun))
+_ADD_EVENTS = sqlalchemy.insert(_table(Event))
+
+
+@lru_cache(maxsize=16)
+def _compiled(statement: Insert, dialect: Dialect, columns: tuple[str, ...]) -> Executable:
+    """Compiled once: SQLAlchemy keeps no compiled form of PostgreSQL's own INSERT, which takes longer to make than the server to run."""
+    return cast("Executable", statement.compile(dialect=dialect, column_keys=list(columns)))
+
+
+def _put_rows(session: Session, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+    """All rows have the same columns."""
+    connection = session.connection()
+    connection.execute(_compiled(statement, connection.dialect, tuple(rows[0])), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +106,9 @@ def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: 
         _record_inventory(session, before, outcome.inventory)
         _record_row(row, outcome, now=now)
         if outcome.changes.effective or outcome.error is not None or changed:
-            session.add(_run(before, outcome, record, now))
-            session.flush()
-        session.add_all(_events(before, outcome, changed, record, now))
+            session.execute(_ADD_RUN, _run(before, outcome, record, now))
+        if events := _events(before, outcome, changed, record, now):
+            session.execute(_ADD_EVENTS, events)
         if drifted or outcome.drift:
             _record_drift(session, before, outcome, record, now)
         newer = row.generation != before.generation and not outcome.gone
@@ -155,7 +176,7 @@ def _record_conditions(session: Session, before: StoreSnapshot, conditions: tupl
     if fresh:
         owner = {"store_id": before.id, "tenant_id": before.tenant_id}
         rows = [{**owner, "type": c.type, **{name: getattr(c, name) for name in _CONDITION_COLUMNS}} for c in fresh]
-        session.execute(_PUT_CONDITIONS, rows)
+        _put_rows(session, _PUT_CONDITIONS, rows)
 
 
 def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mapping[ObjectKey, InventoryEntry]) -> None:
@@ -171,7 +192,8 @@ def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mappin
         )
     if fresh:
         owner = {"store_id": before.id, "tenant_id": before.tenant_id}
-        session.execute(
+        _put_rows(
+            session,
             _PUT_INVENTORY,
             [
                 {
@@ -184,31 +206,32 @@ def _record_inventory(session: Session, before: StoreSnapshot, inventory: Mappin
         )
 
 
-def _run(before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> ReconcileRun:
-    return ReconcileRun(
-        id=record.run_id,
-        tenant_id=before.tenant_id,
-        store_id=before.id,
-        generation=before.generation,
-        started_at=record.started_at,
-        finished_at=now,
-        duration_ms=record.duration_ms,
-        outcome=record.outcome_of(outcome),
-        job_id=record.job_id,
-        worker=record.worker,
-        error=outcome.error.message[:MAX_ERROR] if outcome.error is not None else None,
-        changes=outcome.changes.as_list(),
-        counts={**outcome.changes.counts(), "requests": record.requests, "writes": record.writes},
-        steps=[{"step": name, "ms": round(seconds * 1000)} for name, seconds in outcome.steps.items()],
-    )
+def _run(before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> dict[str, Any]:
+    return {
+        "id": record.run_id,
+        "tenant_id": before.tenant_id,
+        "store_id": before.id,
+        "generation": before.generation,
+        "started_at": record.started_at,
+        "finished_at": now,
+        "duration_ms": record.duration_ms,
+        "outcome": record.outcome_of(outcome),
+        "job_id": record.job_id,
+        "worker": record.worker,
+        "error": outcome.error.message[:MAX_ERROR] if outcome.error is not None else None,
+        "changes": outcome.changes.as_list(),
+        "counts": {**outcome.changes.counts(), "requests": record.requests, "writes": record.writes},
+        "steps": [{"step": name, "ms": round(seconds * 1000)} for name, seconds in outcome.steps.items()],
+    }
 
 
-def _events(before: StoreSnapshot, outcome: PassOutcome, changed: tuple[Condition, ...], record: PassRecord, now: datetime) -> list[Event]:
-    def event(type_: str, reason: str, message: str, data: dict[str, Any]) -> Event:
-        return Event(
-            tenant_id=before.tenant_id, store_id=before.id, at=now, type=type_, reason=reason, message=message,
-            data={**data, "run_id": record.run_id, "generation": before.generation},
-        )  # fmt: skip
+def _events(
+    before: StoreSnapshot, outcome: PassOutcome, changed: tuple[Condition, ...], record: PassRecord, now: datetime
+) -> list[dict[str, Any]]:
+    def event(type_: str, reason: str, message: str, data: dict[str, Any]) -> dict[str, Any]:
+        about = {"run_id": record.run_id, "generation": before.generation}
+        what = {"type": type_, "reason": reason, "message": message, "data": {**data, **about}}
+        return {"tenant_id": before.tenant_id, "store_id": before.id, "at": now, **what}
 
     events = [event(c.type, c.reason, c.message, {"status": c.status.value}) for c in changed]
     written = {change.key for change in outcome.changes.effective}

@@ -145,6 +145,15 @@ def test_f17_a_ready_store_whose_pod_fails_is_degraded_at_once() -> None:
     assert bench.says("Ready") == ("False", "Crashed")
 
 
+@pytest.mark.parametrize("exit_code", [137, 143], ids=["SIGKILL", "SIGTERM"])
+def test_f17_a_container_that_is_stopped_again_and_again_does_not_answer(exit_code: int) -> None:
+    bench = Bench().make_ready()
+    bench.cluster.break_pod(bench.store.namespace, "backend", reason="CrashLoopBackOff", exit_code=exit_code)
+    bench.run()
+    assert bench.says("Ready") == ("False", "NotAnswering")
+    assert "does not answer its health check" in bench.condition("Ready").message
+
+
 def test_f20_a_secret_returns_with_the_same_values() -> None:
     bench = Bench().make_ready()
     key = bench.key("Secret", "store")
