@@ -63,7 +63,7 @@ def test_f17_what_keeps_a_pod_from_running_is_said_and_its_end_is_noticed(platfo
 
 def _said(platform: Platform, store: Mapping[str, Any], reason: str) -> str:
     """The message of the backend's condition, once it has this reason."""
-    platform.run("store", "reconcile", store["id"])
+    platform.run("reconcile", store["id"])
     shown = platform.json("store", "show", store["id"])
     [condition] = [each for each in shown["conditions"] if each["type"] == "BackendReady"]
     return str(condition["message"]) if condition["reason"] == reason else ""
