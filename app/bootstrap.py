@@ -13,6 +13,7 @@ from redis import Redis
 from app.adapters.clock import SystemClock
 from app.adapters.jinja import JinjaRenderer
 from app.adapters.kubernetes import KubernetesCluster
+from app.adapters.passwords import Argon2Passwords
 from app.adapters.rq import RqWakeQueue, connect
 from app.adapters.vault import FernetVault
 from app.config import Settings
@@ -41,6 +42,7 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         renderer=JinjaRenderer(None, settings.profile),
         clock=clock,
         vault=FernetVault(settings.vault_keys),
+        passwords=Argon2Passwords(),
         cluster=cluster,
         policy=settings.policy,
         profile=settings.profile,

@@ -205,6 +205,22 @@ class Vault(Protocol):
         ...
 
 
+class Passwords(Protocol):
+    """Passwords as hashes that tell nothing of them. Slow on purpose: no transaction is open meanwhile."""
+
+    def hash(self, plain: str) -> str:
+        """A text that holds its own salt and parameters."""
+        ...
+
+    def matches(self, hashed: str, plain: str) -> bool:
+        """Whether the hash is of this password. A damaged hash is of none."""
+        ...
+
+    def outdated(self, hashed: str) -> bool:
+        """Whether it was made with weaker parameters than today's: to be made anew when the password is next at hand."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FleetFigures:
     """The platform as a whole at one moment. Per queue: jobs waiting, and seconds the oldest has waited; None: it cannot be reached."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 
+import structlog
+
 from app.bootstrap import configure_logging
 from app.services.schedule import run_scheduler
 from jobs.runtime import announce_metrics, services, settings_or_exit
+
+log = structlog.get_logger(__name__)
 
 
 def main() -> None:
@@ -17,6 +21,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    log.info("scheduler started")
     run_scheduler(services(), stop)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcluster import apply as ssa
@@ -30,9 +30,9 @@ def decode(kind: Kind, body: Mapping[str, Any], *, applied: str | None = None) -
     return marshal.decode(kind, new)
 
 
-def check_growth(kind: Kind, live: Body, new: Body, *, expandable: bool) -> None:
+def check_growth(kind: Kind, live: Body, new: Body, *, expandable: Callable[[], bool]) -> None:
     """A claim grows only where its class allows (an admission plugin's rule)."""
-    if kind.name != "PersistentVolumeClaim" or expandable or live["spec"]["resources"] == new["spec"]["resources"]:
+    if kind.name != "PersistentVolumeClaim" or live["spec"]["resources"] == new["spec"]["resources"] or expandable():
         return
     why = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
     raise ApiError.forbidden(kind, live["metadata"]["name"], why)

@@ -25,7 +25,9 @@ def collect(store: Store, namespace: str = "") -> bool:
     everything = list(_objects(store, namespace))
     uids = {body["metadata"]["uid"] for _, body in everything}
     for kind, body in everything:
-        _collect_orphan(store, kind, body, uids)
+        owners = body["metadata"].get("ownerReferences") or ()
+        if owners and all(owner["uid"] not in uids and _is_gone(store, body, owner) for owner in owners):
+            _delete(store, kind, body)
     for kind, body in everything:
         finalizers = body["metadata"].get("finalizers") or ()
         if "foregroundDeletion" in finalizers:
@@ -54,10 +56,18 @@ def _delete(store: Store, kind: str, body: Body, **options: Any) -> None:
             raise
 
 
-def _collect_orphan(store: Store, kind: str, body: Body, uids: set[str]) -> None:
-    owners = body["metadata"].get("ownerReferences") or ()
-    if owners and all(owner["uid"] not in uids for owner in owners):
-        _delete(store, kind, body)
+def _is_gone(store: Store, body: Body, owner: Body) -> bool:
+    """Asked for by name, as an owner may be younger than the list. Of a kind that isn't known here nothing can be said."""
+    kind, namespace = KINDS.get(owner["kind"]), body["metadata"].get("namespace", "")
+    if kind is None or kind.group != owner["apiVersion"].rpartition("/")[0] or (kind.namespaced and not namespace):
+        return False
+    try:
+        found = store.get(kind.name, namespace if kind.namespaced else "", owner["name"])
+    except ApiError as error:
+        if error.code != 404:
+            raise
+        return True
+    return found["metadata"]["uid"] != owner["uid"]
 
 
 def _dependants(body: Body, everything: list[tuple[str, Body]]) -> Iterator[tuple[str, Body, Body]]:
@@ -80,17 +90,25 @@ def _orphan(store: Store, kind: str, body: Body, everything: list[tuple[str, Bod
     for child_kind, child, _ in _dependants(body, everything):
         meta = child["metadata"]
         kept = [owner for owner in meta["ownerReferences"] if owner["uid"] != body["metadata"]["uid"]]
-        patch = {"metadata": {"ownerReferences": kept or None}}
-        store.patch(child_kind, meta.get("namespace", ""), meta["name"], patch, form="merge", manager=MANAGER)
+        _edit(store, child_kind, child, {"ownerReferences": kept or None})
     drop_finalizer(store, kind, body, "orphan")
 
 
 def drop_finalizer(store: Store, kind: str, body: Body, finalizer: str) -> None:
-    """Take one finalizer off; the object goes with its last."""
+    """Take one finalizer off; the object goes with its last. One that has changed meanwhile is left for the next round."""
+    kept = [name for name in body["metadata"].get("finalizers") or () if name != finalizer]
+    _edit(store, kind, body, {"finalizers": kept or None})
+
+
+def _edit(store: Store, kind: str, body: Body, changes: Mapping[str, Any]) -> None:
     meta = body["metadata"]
-    kept = [name for name in meta.get("finalizers") or () if name != finalizer]
-    patch = {"metadata": {"finalizers": kept or None}}
-    store.patch(kind, meta.get("namespace", ""), meta["name"], patch, form="merge", manager=MANAGER)
+    patch = {"metadata": {**changes, "uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
+    try:
+        store.patch(kind, meta.get("namespace", ""), meta["name"], patch, form="merge", manager=MANAGER)
+    except ApiError as error:
+        # A lost race, or gone; uid: another of its name.
+        if error.code not in (404, 409, 422):
+            raise
 
 
 def _empty_namespace(store: Store, namespace: Body) -> None:
@@ -98,11 +116,15 @@ def _empty_namespace(store: Store, namespace: Body) -> None:
     for kind, body in _content(store, name):
         _delete(store, kind, body)
     left = list(_content(store, name))
-    if left:
-        status = {"status": {"conditions": _conditions(store, namespace, left)}}
-        store.patch("Namespace", "", name, status, form="merge", manager=MANAGER, subresource="status")
-    elif namespace["spec"].get("finalizers"):
-        store.finalize_namespace(name)
+    try:
+        if left:
+            status = {"status": {"conditions": _conditions(store, namespace, left)}}
+            store.patch("Namespace", "", name, status, form="merge", manager=MANAGER, subresource="status")
+        elif namespace["spec"].get("finalizers"):
+            store.finalize_namespace(name)
+    except ApiError as error:
+        if error.code != 404:  # its last finalizer was taken off meanwhile
+            raise
 
 
 def _content(store: Store, namespace: str) -> Iterator[tuple[str, Body]]:

@@ -210,6 +210,21 @@ def _network_policy(body: Body) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
+def _storage_class(body: Body) -> None:
+    body.setdefault("reclaimPolicy", "Delete")
+    body.setdefault("volumeBindingMode", "Immediate")
+
+
+def _node_status(body: Body) -> None:
+    if "allocatable" not in body and "capacity" in body:
+        body["allocatable"] = dict(body["capacity"])
+
+
+def _endpoint_port(body: Body) -> None:
+    body.setdefault("name", "")
+    body.setdefault("protocol", "TCP")
+
+
 def _role_ref(body: Body) -> None:
     _fill(body, apiGroup="rbac.authorization.k8s.io")
 
@@ -261,4 +276,7 @@ _DEFAULTERS: dict[str, Callable[[Body], None]] = {
     "RoleRef": _role_ref,
     "Subject": _subject,
     "Secret": _secret,
+    "StorageClass": _storage_class,
+    "NodeStatus": _node_status,
+    "EndpointPort": _endpoint_port,
 }

@@ -19,7 +19,7 @@ class Cause:
     field: str
 
     def as_dict(self) -> dict[str, str]:
-        return {"reason": self.reason, "message": self.message, "field": self.field}
+        return {"reason": self.reason, "message": self.message, **({"field": self.field} if self.field else {})}
 
 
 def invalid(field: str, value: Any, why: str) -> Cause:

@@ -5,6 +5,7 @@ The log is bounded per kind, as the API server's is: whoever asks for a version 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -37,25 +38,35 @@ class _Change:
 
 
 class History:
-    """The store's version counter and event log."""
+    """The store's version counter and event log. `version` is that of the last write; a number given to a write that failed is lost."""
 
     def __init__(self, size: int) -> None:
         self.version = 0
+        self._given = 0
+        self._floor = 0
         self.changed = threading.Condition(threading.RLock())
         self._size = size
         self._logs: dict[str, deque[_Change]] = {}
         self._dropped: dict[str, int] = {}
 
     def next_version(self) -> str:
-        self.version += 1
-        return str(self.version)
+        self._given += 1
+        return str(self._given)
 
     def record(self, kind: Kind, before: Body | None, after: Body | None, shown: Body) -> None:
-        """Log a write that has the current version."""
+        """Log a write. It has the version given last."""
+        self.version = self._given
         log = self._logs.setdefault(kind.name, deque())
         log.append(_Change(self.version, shown["metadata"].get("namespace", ""), before, after, shown))
         while len(log) > self._size:
             self._dropped[kind.name] = log.popleft().version
+        self.changed.notify_all()
+
+    def restart(self, version: int) -> None:
+        """Begin at a version, with nothing before it."""
+        self.version = self._given = self._floor = version
+        self._logs.clear()
+        self._dropped.clear()
         self.changed.notify_all()
 
     def forget(self) -> None:
@@ -67,14 +78,26 @@ class History:
 
     def since(self, kind: Kind, version: int) -> list[_Change]:
         """The changes of a kind after a version; ApiError 410 where some of them are dropped."""
-        if version < self._dropped.get(kind.name, 0):
-            raise ApiError.expired(f"too old resource version: {version} ({self._dropped[kind.name]})")
-        found: list[_Change] = []
-        for change in reversed(self._logs.get(kind.name, ())):
-            if change.version <= version:
-                break
-            found.append(change)
-        return found[::-1]
+        dropped = self._dropped.get(kind.name, self._floor)
+        if version < dropped:
+            raise ApiError.expired(f"too old resource version: {version} ({dropped})")
+        return self._after(kind.name, version)[::-1]
+
+    def touched(self, version: int) -> set[str] | None:
+        """The namespaces written in after a version, '' for what is in none (a Namespace counts as both). None: too long ago to say."""
+        if version < max(self._dropped.values(), default=self._floor):
+            return None
+        places: set[str] = set()
+        for kind in self._logs:
+            for change in self._after(kind, version):
+                places.add(change.namespace)
+                if kind == "Namespace":
+                    places.add(change.object["metadata"]["name"])
+        return places
+
+    def _after(self, kind: str, version: int) -> list[_Change]:
+        """Latest first."""
+        return list(itertools.takewhile(lambda change: change.version > version, reversed(self._logs.get(kind, ()))))
 
 
 class Watch:

@@ -122,6 +122,12 @@ def _role_binding(old: Body, new: Body) -> Iterator[Cause]:
         yield invalid("roleRef", dict(new["roleRef"]), "cannot change roleRef")
 
 
+def _storage_class(old: Body, new: Body) -> Iterator[Cause]:
+    for name in ("parameters", "provisioner", "reclaimPolicy"):
+        if old.get(name) != new.get(name):
+            yield forbidden(name, f"updates to {name} are forbidden.")
+
+
 _POD_MUTABLE = frozenset(("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"))
 
 
@@ -154,4 +160,6 @@ _RULES: Mapping[str, Rule] = {
     "ConfigMap": _frozen_data("data", "binaryData"),
     "RoleBinding": _role_binding,
     "Pod": _pod,
+    "StorageClass": _all(_storage_class, _same("volumeBindingMode")),
+    "EndpointSlice": _same("addressType"),
 }

@@ -8,7 +8,7 @@ API version per kind.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,13 @@ from localcluster import apply as ssa
 from localcluster import defaults, immutable, marshal, validate
 from localcluster.bodies import check_growth, chosen, decode, managed_of, refuse, timeless
 from localcluster.errors import ApiError, Cause
-from localcluster.history import Event, History, Watch
+from localcluster.history import Event, Watch
 from localcluster.lifecycle import deletion, finished, graceful
-from localcluster.listing import Listing, Pager, position
+from localcluster.listing import Listing, Pager
+from localcluster.memory import Keeper, Memory
 from localcluster.requests import PatchForm, check_address, check_apply, check_preconditions, known_kind, patched, selection
 from localcluster.schema import KINDS, Kind
-from localcluster.strategy import Surroundings, prepare_create, prepare_update
+from localcluster.strategy import Surroundings, expandable, prepare_create, prepare_update
 
 Body = dict[str, Any]
 
@@ -42,26 +43,26 @@ class Store:
         new_uid: Callable[[], str] | None = None,
         surroundings: Surroundings | None = None,
         history: int = 10_000,
+        keeper: Keeper | None = None,
     ) -> None:
         self.now = now
         self._new_uid = new_uid or counted_uids()
         self._around = surroundings or Surroundings()
-        self._history = History(history)
-        self._lock = self._history.changed
+        self._memory = Memory(history=history, keeper=keeper)
+        self._lock = self._memory.lock
         self._pager = Pager()
-        self._objects: dict[str, dict[str, dict[str, Body]]] = {name: {} for name in KINDS}
 
     # Reading
 
     @property
     def version(self) -> str:
         """The resourceVersion of the last write."""
-        return str(self._history.version)
+        return str(self._memory.version)
 
     def get(self, kind: str, namespace: str, name: str) -> Body:
         info = known_kind(kind)
         with self._lock:
-            return self._live(info, namespace, name)
+            return self._memory.live(info, namespace, name)
 
     def list(
         self, kind: str, *, namespace: str = "", label_selector: str = "", field_selector: str = "", limit: int = 0, token: str = ""
@@ -72,8 +73,8 @@ class Store:
         with self._lock:
             if token:
                 return self._pager.further(info, token, selected=selected, namespace=namespace, limit=limit)
-            objects = self._held(info, namespace)
-            return self._pager.first(info, objects, self._history.version, selected=selected, namespace=namespace, limit=limit)
+            objects = self._memory.held(info, namespace)
+            return self._pager.first(info, objects, self._memory.version, selected=selected, namespace=namespace, limit=limit)
 
     def watch(
         self, kind: str, *, namespace: str = "", label_selector: str = "", field_selector: str = "", resource_version: str = ""
@@ -82,19 +83,21 @@ class Store:
         info = known_kind(kind)
         selected = selection(info, label_selector, field_selector) or (lambda _: True)
         if resource_version and not resource_version.isdigit():
-            raise ApiError.internal(f'resourceVersion: Invalid value: "{resource_version}": strconv.ParseUint: invalid syntax')
+            raise ApiError.internal(
+                f'resourceVersion: Invalid value: "{resource_version}": strconv.ParseUint: parsing "{resource_version}": invalid syntax'
+            )
         with self._lock:
             version, first = int(resource_version or 0), []
             if not version:
-                version = self._history.version
+                version = self._memory.version
                 items = self.list(kind, namespace=namespace, label_selector=label_selector, field_selector=field_selector).items
                 first = [Event("ADDED", body) for body in items]
-            return Watch(self._history, info, namespace=namespace, selected=selected, version=version, first=first)
+            return Watch(self._memory.history, info, namespace=namespace, selected=selected, version=version, first=first)
 
     def forget_history(self) -> None:
         """As after a compaction: old versions, and continue tokens, are Expired."""
         with self._lock:
-            self._history.forget()
+            self._memory.history.forget()
             self._pager.forget()
 
     # Writing
@@ -107,7 +110,7 @@ class Store:
                 raise ApiError.internal("resourceVersion should not be set on objects to be created")
             new = decode(info, body)
             new["metadata"].pop("managedFields", None)
-            self._address(info, new, namespace, (body.get("metadata") or {}).get("name") or self._generated(new))
+            self._address(info, new, namespace, (body.get("metadata") or {}).get("name") or self._generated(info, namespace, new))
             managed = ssa.track_update(marshal.empty(info), new, {}, self._write(info, manager))
             return self._add(info, new, managed, dry_run=dry_run)
 
@@ -118,7 +121,7 @@ class Store:
         info = known_kind(kind)
         with self._lock:
             check_address(info, body, namespace, name)
-            live = self._live(info, namespace, name)
+            live = self._memory.live(info, namespace, name)
             uid = (body.get("metadata") or {}).get("uid")
             if uid and uid != live["metadata"]["uid"]:
                 raise ApiError.conflict(
@@ -141,7 +144,7 @@ class Store:
     ) -> Body:
         info = known_kind(kind)
         with self._lock:
-            live = self._live(info, namespace, name)
+            live = self._memory.live(info, namespace, name)
             body = patched(info, live, patch, form)
             check_address(info, body, namespace, name)
             return self._replace(info, live, body, self._write(info, manager, subresource), dry_run=dry_run)
@@ -162,7 +165,7 @@ class Store:
         info = known_kind(kind)
         with self._lock:
             check_apply(info, config, namespace, name, manager)
-            live = self._find(info, namespace, name)
+            live = self._memory.find(info, namespace, name)
             write = self._write(info, manager, subresource)
             if live is None:
                 return self._apply_new(info, namespace, name, config, write, dry_run=dry_run)
@@ -188,33 +191,18 @@ class Store:
         """The object as it waits for its end, or None where it is gone at once. Preconditions not met: 409."""
         info = known_kind(kind)
         with self._lock:
-            live = self._live(info, namespace, name)
+            live = self._memory.live(info, namespace, name)
             check_preconditions(info, live, uid, resource_version)
             seconds = graceful(info, live, grace_seconds)
             marked = deletion(info, live, self.now(), propagation=propagation, grace_seconds=seconds)
             if dry_run:
                 return live
             if finished(info, marked):
-                self._drop(info, live)
+                self._memory.drop(info, live)
                 return None
-            return live if marked == live else self._put(info, live, marked)
+            return live if marked == live else self._memory.put(info, live, marked)
 
     # How a write is carried out
-
-    def _find(self, kind: Kind, namespace: str, name: str) -> Body | None:
-        return self._objects[kind.name].get(namespace if kind.namespaced else "", {}).get(name)
-
-    def _held(self, kind: Kind, namespace: str) -> Sequence[Body]:
-        """In the order of lists; empty namespace: all of them."""
-        shelves = self._objects[kind.name]
-        chosen = [shelves.get(namespace, {})] if namespace and kind.namespaced else shelves.values()
-        return sorted((body for shelf in chosen for body in shelf.values()), key=position)
-
-    def _live(self, kind: Kind, namespace: str, name: str) -> Body:
-        body = self._find(kind, namespace, name)
-        if body is None:
-            raise ApiError.not_found(kind, name)
-        return body
 
     def _write(self, kind: Kind, manager: str, subresource: str = "") -> ssa.Write:
         return ssa.Write(kind, manager, marshal.timestamp(self.now()), subresource)
@@ -227,9 +215,13 @@ class Store:
         if kind.name == "Namespace":
             defaults.apply_defaults(kind, body)
 
-    def _generated(self, body: Body) -> str:
-        prefix = body["metadata"].get("generateName")
-        return f"{prefix}{self._new_uid().replace('-', '')[-5:]}" if prefix else ""
+    def _generated(self, kind: Kind, namespace: str, body: Body) -> str:
+        prefix, name = body["metadata"].get("generateName"), ""
+        for _ in range(8 if prefix else 0):
+            name = f"{prefix}{self._new_uid().replace('-', '')[-5:]}"
+            if self._memory.find(kind, namespace, name) is None:
+                break
+        return name
 
     def _apply_new(self, kind: Kind, namespace: str, name: str, config: Mapping[str, Any], write: ssa.Write, *, dry_run: bool) -> Body:
         if uid := (config.get("metadata") or {}).get("uid"):
@@ -249,18 +241,18 @@ class Store:
         meta["uid"] = self._new_uid()
         meta["creationTimestamp"] = marshal.timestamp(self.now())
         meta["managedFields"] = ssa.write(managed)
-        prepare_create(kind, new, self._around)
+        prepare_create(kind, new, self._around, self.all)
         refuse(kind, name, validate.causes(kind, new))
-        live = self._find(kind, meta.get("namespace", ""), name)
+        live = self._memory.find(kind, meta.get("namespace", ""), name)
         if live is not None:
             raise ApiError.exists(kind, name, deleting="deletionTimestamp" in live["metadata"])
         new = marshal.decode(kind, new)
-        return new if dry_run else self._put(kind, None, new)
+        return new if dry_run else self._memory.put(kind, None, new)
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
         if not kind.namespaced:
             return
-        home = self._find(KINDS["Namespace"], "", namespace)
+        home = self._memory.find(KINDS["Namespace"], "", namespace)
         if home is None:
             raise ApiError.not_found(KINDS["Namespace"], namespace)
         if "deletionTimestamp" in home["metadata"]:
@@ -289,44 +281,51 @@ class Store:
         prepare_update(kind, live, new, write.subresource)
         found = [] if write.subresource else validate.causes(kind, new)
         refuse(kind, name, [*found, *validate.no_new_finalizers(live["metadata"], meta), *immutable.causes(kind, live, new)])
-        check_growth(kind, live, new, expandable=self._around.expandable)
+        check_growth(kind, live, new, expandable=lambda: expandable(live, self._around, self.all))
         new = marshal.decode(kind, new)
         if timeless(new) == timeless(live):
             return live
         if dry_run:
             return new
         if finished(kind, new):
-            self._drop(kind, live)
+            self._memory.drop(kind, live)
             return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
-        return self._put(kind, live, new)
+        return self._memory.put(kind, live, new)
 
-    def _put(self, kind: Kind, live: Body | None, new: Body) -> Body:
-        body = {**new, "metadata": {**new["metadata"], "resourceVersion": self._history.next_version()}}
-        namespace, name = position(body)
-        self._objects[kind.name].setdefault(namespace, {})[name] = body
-        self._history.record(kind, live, body, body)
-        return body
+    # For the cluster around it
 
-    def _drop(self, kind: Kind, live: Body) -> None:
-        namespace, name = position(live)
-        del self._objects[kind.name][namespace][name]
-        shown = {**live, "metadata": {**live["metadata"], "resourceVersion": self._history.next_version()}}
-        self._history.record(kind, live, None, shown)
+    def restore(self, objects: Iterable[Body], version: int) -> None:
+        """Begin with these objects, as they were stored, in place of all there is. No events: whoever watches from before gets 410."""
+        with self._lock:
+            self._memory.restore(objects, version)
+            self._pager.forget()
 
-    # For controllers
+    def wait(self, version: int, seconds: float) -> int:
+        """Sleep until the store's version is another, `seconds` at most; the version then."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._memory.version != version, seconds)
+            return self._memory.version
+
+    def touched(self, version: int) -> set[str]:
+        """The namespaces in which something was written after a version; '' for what is in none. A Namespace counts as both.
+
+        All there are, and '', where the history does not reach back so far.
+        """
+        with self._lock:
+            return self._memory.touched(version)
 
     def all(self, kind: str, namespace: str = "") -> Iterator[Body]:
         """Every object of a kind, as of now."""
         with self._lock:
-            return iter(self._held(known_kind(kind), namespace))
+            return iter(self._memory.held(known_kind(kind), namespace))
 
     def finalize_namespace(self, name: str) -> None:
         """Take the server's own finalizer off a namespace that is being deleted; it goes unless others hold it."""
         kind = KINDS["Namespace"]
         with self._lock:
-            live = self._live(kind, "", name)
+            live = self._memory.live(kind, "", name)
             new = {**live, "spec": {}}
             if finished(kind, new):
-                self._drop(kind, live)
+                self._memory.drop(kind, live)
             else:
-                self._put(kind, live, new)
+                self._memory.put(kind, live, new)

@@ -79,8 +79,12 @@ def patched(kind: Kind, live: Body, patch: Any, form: PatchForm) -> Body:
             body = jsonpatch.patch(live, patch)
         else:
             body = mergepatch.merge(live, patch) if form == "merge" else mergepatch.strategic(kind.type, live, patch)
+    except (TypeError, AttributeError) as error:  # of shapes that neither a directive nor a keyed list has
+        raise _undecodable(patch, "cannot restore struct from it") from error
     except jsonpatch.PatchError as error:
         raise (ApiError.bad_request(str(error)) if error.malformed else ApiError.unprocessable()) from error
+    if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict | None):
+        raise _undecodable(body, f"json: cannot unmarshal it into Go struct field {kind.name}.metadata of type v1.ObjectMeta")
     meta, name = body.get("metadata") or {}, live["metadata"]["name"]
     if not meta.get("name"):
         raise ApiError.bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
@@ -95,6 +99,6 @@ def patched(kind: Kind, live: Body, patch: Any, form: PatchForm) -> Body:
     return body
 
 
-def _undecodable(body: Body, why: str) -> ApiError:
+def _undecodable(body: Any, why: str) -> ApiError:
     cause = invalid("patch", json.dumps(body), why)
     return ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', causes=[cause])

@@ -120,6 +120,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("Role", _RBAC, "roles", name_rule="path"),
         Kind("RoleBinding", _RBAC, "rolebindings", name_rule="path"),
         Kind("Lease", _COORDINATION, "leases"),
+        Kind("Node", "v1", "nodes", namespaced=False, status=True),
+        Kind("StorageClass", "storage.k8s.io/v1", "storageclasses", namespaced=False),
+        Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices", generation=True),
     )
 }
 

@@ -121,10 +121,11 @@ def matches(selector: Mapping[str, Any] | None, found: Mapping[str, str]) -> boo
 
 
 def _expression(rule: Mapping[str, Any], found: Mapping[str, str]) -> bool:
-    key, values = rule["key"], rule.get("values") or ()
+    """One with an operator that there is not matches nothing; workloads with such are refused."""
+    key, values = rule.get("key", ""), rule.get("values") or ()
     return {
         "In": key in found and found[key] in values,
         "NotIn": key not in found or found[key] not in values,
         "Exists": key in found,
         "DoesNotExist": key not in found,
-    }[rule["operator"]]
+    }.get(rule.get("operator", ""), False)

@@ -5,43 +5,52 @@ Source: PrepareForCreate and PrepareForUpdate of each registry strategy, and the
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localcluster.defaults import TEMPLATE_GENERATION
+from localcluster.errors import ApiError
+from localcluster.pools import Exhausted, Pool
 from localcluster.schema import Kind
 
 Body = dict[str, Any]
+Look = Callable[[str], Iterable[Mapping[str, Any]]]
+"""All objects of a kind."""
 
 PVC_PROTECTION = "kubernetes.io/pvc-protection"
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_DEFAULT_CLASS_BETA = "storageclass.beta.kubernetes.io/is-default-class"
 
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the strategies draw on: the cluster's defaults and its address pools."""
+    """What the strategies draw on: the cluster's defaults and its address pools.
+
+    `storage_class` and `expandable` speak of storage classes that are no objects: the name of the default one, where there are no
+    StorageClass objects, and whether claims may grow whatever their class.
+    """
 
     storage_class: str = "standard"
     expandable: bool = False
-    addresses: Iterator[str] = field(default_factory=lambda: (f"10.96.{n // 250 + 1}.{n % 250 + 1}" for n in itertools.count()))
-    node_ports: Iterator[int] = field(default_factory=lambda: itertools.count(30000))
+    addresses: Pool[str] = field(default_factory=lambda: Pool(60_000, lambda n: f"10.96.{n // 250 + 1}.{n % 250 + 1}"))
+    node_ports: Pool[int] = field(default_factory=lambda: Pool(2768, lambda n: 30_000 + n))
 
 
-def prepare_create(kind: Kind, body: Body, around: Surroundings) -> None:
+def prepare_create(kind: Kind, body: Body, around: Surroundings, look: Look) -> None:
     """In place, after defaulting and bookkeeping: nobody owns what is set here."""
     if kind.generation:
         body["metadata"]["generation"] = 1
-    if kind.status:
+    if kind.status and kind.name != "Node":  # A node is registered with the state it is in.
         body["status"] = _FIRST_STATUS.get(kind.name, {})
     match kind.name:
         case "Namespace":
             body["spec"] = {"finalizers": ["kubernetes"]}
         case "Service":
-            _addresses(body, around)
+            _addresses(body, around, list(look("Service")))
             body["status"] = {"loadBalancer": {}}
         case "PersistentVolumeClaim":
-            body["spec"].setdefault("storageClassName", around.storage_class)
+            _storage_class(body, around, list(look("StorageClass")))
             finalizers = body["metadata"].get("finalizers") or []
             body["metadata"]["finalizers"] = [*finalizers, *([] if PVC_PROTECTION in finalizers else [PVC_PROTECTION])]
         case "Job":
@@ -65,19 +74,53 @@ _FIRST_STATUS: Mapping[str, Body] = {
 }
 
 
-def _addresses(body: Body, around: Surroundings) -> None:
+def _storage_class(body: Body, around: Surroundings, classes: list[Mapping[str, Any]]) -> None:
+    if "storageClassName" in body["spec"]:
+        return
+    # The newest default, and of these the first by name: hence the stable sorts.
+    defaults = sorted((each["metadata"] for each in classes if is_default_class(each)), key=lambda meta: meta["name"])
+    defaults.sort(key=lambda meta: meta["creationTimestamp"], reverse=True)
+    name = defaults[0]["name"] if defaults else "" if classes else around.storage_class
+    if name:
+        body["spec"]["storageClassName"] = name
+
+
+def is_default_class(storage_class: Mapping[str, Any]) -> bool:
+    annotations = storage_class["metadata"].get("annotations") or {}
+    return "true" in (annotations.get(DEFAULT_CLASS), annotations.get(_DEFAULT_CLASS_BETA))
+
+
+def expandable(claim: Mapping[str, Any], around: Surroundings, look: Look) -> bool:
+    """Whether a claim may grow: its class says so."""
+    name = claim["spec"].get("storageClassName")
+    return around.expandable or any(each.get("allowVolumeExpansion") for each in look("StorageClass") if each["metadata"]["name"] == name)
+
+
+def _addresses(body: Body, around: Surroundings, services: list[Mapping[str, Any]]) -> None:
     spec = body["spec"]
     if spec["type"] == "ExternalName":
         return
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = next(around.addresses)
+    try:
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = around.addresses.take({service["spec"].get("clusterIP") for service in services})
+    except Exhausted as error:
+        raise ApiError.internal("failed to allocate a serviceIP: range is full") from error
     spec["clusterIPs"] = [spec["clusterIP"]]
     spec.setdefault("ipFamilies", ["IPv4"])
     spec.setdefault("ipFamilyPolicy", "SingleStack")
     if spec["type"] in ("NodePort", "LoadBalancer"):
+        _node_ports(spec, around, services)
+
+
+def _node_ports(spec: Body, around: Surroundings, services: list[Mapping[str, Any]]) -> None:
+    used = {port.get("nodePort") for service in services for port in service["spec"].get("ports") or ()}
+    try:
         for port in spec.get("ports") or ():
             if not port.get("nodePort"):
-                port["nodePort"] = next(around.node_ports)
+                port["nodePort"] = around.node_ports.take(used)
+                used.add(port["nodePort"])
+    except Exhausted as error:
+        raise ApiError.internal("failed to allocate a nodePort: range is full") from error
 
 
 def _job_selector(body: Body) -> None:
@@ -109,7 +152,7 @@ def _pod(body: Body) -> None:
 
 
 def _quality(spec: Mapping[str, Any]) -> str:
-    resources = [container.get("resources") or {} for container in spec["containers"]]
+    resources = [container.get("resources") or {} for container in spec["containers"] or ()]
     if not any(item.get("requests") or item.get("limits") for item in resources):
         return "BestEffort"
     complete = all(
@@ -136,11 +179,18 @@ def prepare_update(kind: Kind, old: Mapping[str, Any], new: Body, subresource: s
         _keep_addresses(old, new)
     if kind.name == "DaemonSet" and old["spec"]["template"] != new["spec"]["template"]:
         after["annotations"][TEMPLATE_GENERATION] = str(int(before["annotations"].get(TEMPLATE_GENERATION, "0")) + 1)
-    changed = old.get("spec") != new.get("spec")
-    if kind.name == "Deployment":
-        changed = changed or before.get("annotations") != after.get("annotations")
-    if kind.generation and changed:
+    if kind.generation and _changed(kind, old, new):
         after["generation"] = before["generation"] + 1
+
+
+def _changed(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether what the generation counts has changed: the spec, as a rule."""
+    before, after = old["metadata"], new["metadata"]
+    if kind.name == "EndpointSlice":
+        return {**old, "metadata": before.get("labels")} != {**new, "metadata": after.get("labels")}
+    if kind.name == "Deployment" and before.get("annotations") != after.get("annotations"):
+        return True
+    return old.get("spec") != new.get("spec")
 
 
 def _keep(old: Mapping[str, Any], new: Body, *names: str) -> None:

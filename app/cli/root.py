@@ -42,6 +42,7 @@ Configuration is read from environment variables that begin with STOREYARD_; `st
 
 ENTRIES = {
     "tenant": Entry("app.cli.tenants:tenant", "Owners of stores."),
+    "user": Entry("app.cli.users:user", "People: accounts, passwords, roles."),
     "store": Entry("app.cli.stores:store", "Stores: create, look at, change, delete."),
     "reconcile": Entry("app.cli.reconciling:reconcile", "Compare stores with the cluster, and have them put right."),
     "quota": Entry("app.cli.quotas:quota", "What tenants, and the platform as a whole, may hold."),

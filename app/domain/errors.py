@@ -36,7 +36,7 @@ class QuotaExceeded(StoreyardError):
 
 
 class NameTaken(StoreyardError):
-    """The tenant already has a store of that slug, or the host is held by another store. data: slug or host."""
+    """The tenant already has a store of that slug, the host is another store's, or the e-mail another user's. data: slug, host or email."""
 
     code = "name_taken"
 

@@ -5,7 +5,7 @@ from app.models.history import DriftEvent, Event, ReconcileRun
 from app.models.platform import DEFAULT_CLUSTER_ID, ClusterRow, Platform
 from app.models.records import AuditEntry, IdempotencyKey, Lease, QuotaOverride
 from app.models.stores import InventoryObject, Store, StoreCondition
-from app.models.tenants import Membership, Role, Tenant, User
+from app.models.tenants import Membership, Tenant, User
 
 __all__ = [
     "DEFAULT_CLUSTER_ID",
@@ -21,7 +21,6 @@ __all__ = [
     "Platform",
     "QuotaOverride",
     "ReconcileRun",
-    "Role",
     "Store",
     "StoreCondition",
     "Tenant",

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.people import Role
 from app.models.base import Base, EnumText, TenantOwned, is_ulid, one_of
-
-
-class Role(StrEnum):
-    OWNER = "owner"
-    MEMBER = "member"
-    VIEWER = "viewer"
 
 
 class Tenant(Base):
@@ -37,15 +31,22 @@ class Tenant(Base):
 
 
 class User(Base):
-    """A person. Passwords and sessions come with the portal."""
+    """A person. Without a password nobody can log in as them. Belongs to no tenant: what they may do in which one, memberships say."""
 
     __tablename__ = "users"
-    __table_args__ = (is_ulid(), UniqueConstraint("email"), CheckConstraint("email = lower(email)", name="email_lower_case"))
+    __table_args__ = (
+        is_ulid(),
+        UniqueConstraint("email"),
+        CheckConstraint("email = lower(email)", name="email_lower_case"),
+        CheckConstraint("(password_hash IS NULL) = (password_set_at IS NULL)", name="password_has_time"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str]
     name: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
+    password_hash: Mapped[str | None]
+    password_set_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

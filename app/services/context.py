@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from app.domain.platform import PlatformPolicy, PlatformProfile
 from app.models.session import Sessions
-from app.ports import Clock, Cluster, ManifestRenderer, Metrics, NullMetrics, Vault, WakeQueue
+from app.ports import Clock, Cluster, ManifestRenderer, Metrics, NullMetrics, Passwords, Vault, WakeQueue
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ class Services:
     renderer: ManifestRenderer
     clock: Clock
     vault: Vault
+    passwords: Passwords
     cluster: Callable[[str], Cluster]
     policy: PlatformPolicy
     profile: PlatformProfile

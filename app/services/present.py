@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from app.models import AuditEntry, Event, Platform, QuotaOverride, ReconcileRun, Store, Tenant
+from collections.abc import Iterable
+
+from app.models import AuditEntry, Event, Membership, Platform, QuotaOverride, ReconcileRun, Store, Tenant, User
 from app.services.context import Services
 from app.services.snapshots import conditions_of
-from app.services.views import AuditView, EventView, OverrideView, PlatformView, RunView, StoreView, TenantView
+from app.services.views import AuditView, EventView, MembershipView, OverrideView, PlatformView, RunView, StoreView, TenantView, UserView
 
 
 def tenant_view(row: Tenant) -> TenantView:
     return TenantView(row.id, row.slug, row.name, row.frozen, row.frozen_reason, row.created_at)
+
+
+def user_view(row: User, memberships: Iterable[tuple[Membership, str]]) -> UserView:
+    """Each membership comes with its tenant's slug."""
+    roles = tuple(MembershipView(membership.tenant_id, slug, membership.role, membership.created_at) for membership, slug in memberships)
+    return UserView(row.id, row.email, row.name, row.is_operator, row.password_set_at, row.created_at, roles)
 
 
 def platform_view(row: Platform) -> PlatformView:

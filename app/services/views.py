@@ -1,4 +1,7 @@
-"""What use cases answer: frozen, complete, safe to show to the tenant they belong to. Never a row; secrets in `CredentialsView` alone."""
+"""What use cases answer: frozen, complete, safe to show to the tenant they belong to. Never a row.
+
+Secrets are in `CredentialsView` and `NewUserView` alone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain.conditions import Condition, Status
+from app.domain.people import Role
 from app.domain.quotas import Amount
 from app.domain.stores import DesiredState, DriftMode, Phase
 
@@ -21,6 +25,37 @@ class TenantView:
     frozen: bool
     frozen_reason: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipView:
+    """`tenant` is the slug."""
+
+    tenant_id: str
+    tenant: str
+    role: Role
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """`password_set_at` is None where nobody can log in. `memberships` are those that the asker may see, by slug."""
+
+    id: str
+    email: str
+    name: str
+    operator: bool
+    password_set_at: datetime | None
+    created_at: datetime
+    memberships: tuple[MembershipView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUserView:
+    """A user whose password was set just now. `password` is what was generated, to be shown once; None where it was chosen."""
+
+    user: UserView
+    password: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -29,7 +31,8 @@ var kinds = []any{
 	corev1.Namespace{}, corev1.Secret{}, corev1.ConfigMap{}, corev1.Service{}, corev1.PersistentVolumeClaim{}, corev1.ResourceQuota{},
 	corev1.LimitRange{}, corev1.ServiceAccount{}, corev1.Pod{}, corev1.Event{}, appsv1.Deployment{}, appsv1.ReplicaSet{},
 	appsv1.StatefulSet{}, appsv1.DaemonSet{}, batchv1.Job{}, batchv1.CronJob{}, networkingv1.Ingress{}, networkingv1.NetworkPolicy{},
-	rbacv1.Role{}, rbacv1.RoleBinding{}, coordinationv1.Lease{},
+	rbacv1.Role{}, rbacv1.RoleBinding{}, coordinationv1.Lease{}, corev1.Node{}, storagev1.StorageClass{},
+	discoveryv1.EndpointSlice{},
 }
 
 var leaves = map[reflect.Type]string{

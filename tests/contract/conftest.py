@@ -1,4 +1,8 @@
-"""The clusters that the contract suite runs against: the fake always, a real API server where STOREYARD_TEST_KUBECONFIG names one."""
+"""The clusters that the contract suite runs against.
+
+The fake and the pocket cluster always, the latter through the adapter of real clusters; a real API server where STOREYARD_TEST_KUBECONFIG
+names one.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from app.adapters.kubernetes import KubernetesCluster
 from app.domain.manifests import LiveObject, Manifest, ObjectKey
 from app.ports import Cluster
 from tests.fakes.cluster import FakeCluster
+from tests.pocket import Pocket
 
 KUBECONFIG = os.environ.get("STOREYARD_TEST_KUBECONFIG", "")
 _numbers = itertools.count(1)
@@ -69,6 +74,20 @@ class RealHands:
         )
         response.read()
         return self._client.response_deserialize(response, {"200": "object", "201": "object"}).data
+
+
+class PocketHands(RealHands):
+    """As on a real one, but its history can be had forgotten, and its controllers are quick."""
+
+    def __init__(self, pocket: Pocket) -> None:
+        super().__init__(str(pocket.kubeconfig))
+        self.pocket = pocket
+
+    def settle(self) -> None:
+        time.sleep(0.03)
+
+    def expire(self) -> None:
+        self.pocket.store.forget_history()
 
 
 def _path(key: ObjectKey) -> str:
@@ -127,7 +146,7 @@ class World:
 
 def _clusters() -> list[Any]:
     real = [pytest.param("real", marks=pytest.mark.cluster)] if KUBECONFIG else []
-    return ["fake", *real]
+    return ["fake", "pocket", *real]
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +156,15 @@ def real_cluster() -> Iterator[tuple[Cluster, RealHands]]:
     hands.close()
 
 
+@pytest.fixture(scope="session")
+def pocket_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, PocketHands]]:
+    with Pocket(tmp_path_factory.mktemp("pocket")) as pocket:
+        cluster, hands = KubernetesCluster.from_kubeconfig(str(pocket.kubeconfig)), PocketHands(pocket)
+        yield cluster, hands
+        cluster.close()
+        hands.close()
+
+
 @pytest.fixture(params=_clusters())
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     cluster: Cluster
@@ -144,7 +172,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         cluster = hands = FakeCluster()
     else:
-        cluster, hands = request.getfixturevalue("real_cluster")
+        cluster, hands = request.getfixturevalue(f"{request.param}_cluster")
     namespace = f"contract-{uuid.uuid4().hex[:8]}-{next(_numbers)}"
     made = cluster.create(Manifest.of({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
     yield World(cluster, hands, namespace)

@@ -1,4 +1,4 @@
-"""What every `Cluster` must do, in sentences. Runs on the fake, and on a real API server where one is named: they must not differ."""
+"""What every `Cluster` must do, in sentences. Runs on the fake, on the pocket cluster, and on a real API server where one is named."""
 
 from __future__ import annotations
 
@@ -622,21 +622,15 @@ def test_an_apply_does_not_reach_the_status_and_keeps_what_controllers_wrote(wor
 
 
 def test_status_is_written_through_its_own_door_only(world: World) -> None:
-    manifest = world.manifest(
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "metadata": {"name": "shop"},
-            "spec": {"ingressClassName": "none", "defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
-        }
-    )
+    manifest = service(world, type="LoadBalancer", allocateLoadBalancerNodePorts=False, loadBalancerClass="example.test/nobody")
     made = world.cluster.apply(manifest)
     address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     assert world.hands.edit(made.key, address).status == {"loadBalancer": {}}
-    written = world.hands.edit(made.key, {**address, "spec": {"ingressClassName": "other"}}, manager="ingress", subresource="status")
+    change = {**address, "spec": {"sessionAffinity": "ClientIP"}}
+    written = world.hands.edit(made.key, change, manager="balancer", subresource="status")
     assert written.status["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.1"
     assert written.body["spec"] == made.body["spec"]
-    assert ("ingress", "Update") in owners(written.body)
+    assert ("balancer", "Update") in owners(written.body)
     assert world.cluster.apply(manifest).resource_version == written.resource_version
 
 

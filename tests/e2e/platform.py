@@ -1,6 +1,7 @@
-"""A whole Storeyard for end-to-end tests: its own PostgreSQL and Valkey, real worker and scheduler processes, a real cluster.
+"""A whole Storeyard for end-to-end tests, operated as an operator would: by the `storeyard` command.
 
-Operated as an operator would: by the `storeyard` command. What the cluster is comes from the environment:
+Either with its own PostgreSQL and Valkey, and real worker and scheduler processes, on the cluster that the environment names; or one that
+`make up` has started, with its pocket cluster.
 
     STOREYARD_TEST_KUBECONFIG      the cluster (required)
     STOREYARD_TEST_INGRESS         where its ingress answers, http://127.0.0.1:8088 by default
@@ -32,7 +33,6 @@ from tests.e2e.shop import Admin, Shop
 
 T = TypeVar("T")
 
-INGRESS = os.environ.get("STOREYARD_TEST_INGRESS", "http://127.0.0.1:8088")
 COMMAND = str(Path(sys.executable).with_name("storeyard"))
 
 
@@ -42,37 +42,44 @@ class CommandFailed(AssertionError):
 
 @dataclass
 class Platform:
-    """`environment` is what every process of it gets; `services` are the same use cases in this process, for looking at rows."""
+    """`environment` is what every process of it gets; `services` are the same use cases in this process, for looking at rows.
+
+    `ingress` is where the shops' addresses answer, `logs` the folder of the processes' logs.
+    """
 
     environment: Mapping[str, str]
     services: Services
     cluster: KubernetesCluster
     logs: Path
+    ingress: str
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
     def start(cls, database_url: str, queue_url: str, *, workers: int = 2) -> Platform:
-        kubeconfig = os.environ["STOREYARD_TEST_KUBECONFIG"]
+        ingress = os.environ.get("STOREYARD_TEST_INGRESS", "http://127.0.0.1:8088")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STOREYARD_")},
             "STOREYARD_DATABASE_URL": database_url,
             "STOREYARD_QUEUE_URL": queue_url,
             "STOREYARD_VAULT_KEYS": new_key(),
-            "STOREYARD_KUBECONFIG": kubeconfig,
+            "STOREYARD_KUBECONFIG": os.environ["STOREYARD_TEST_KUBECONFIG"],
             "STOREYARD_STORE_DOMAIN": "shops.localhost",
-            "STOREYARD_PUBLIC_PORT": str(urlsplit(INGRESS).port or 80),
+            "STOREYARD_PUBLIC_PORT": str(urlsplit(ingress).port or 80),
             "STOREYARD_INGRESS_PEERS": os.environ.get("STOREYARD_TEST_INGRESS_PEERS", "namespace=ingress"),
             "STOREYARD_TENANT_QUOTA": "stores=20,cpu=100000,memory=100000,disk=1000",
             "STOREYARD_LOG_LEVEL": "info",
         }
-        services = build_services(Settings.from_env(environment))
-        platform = cls(
-            environment, services, KubernetesCluster.from_kubeconfig(kubeconfig), Path(tempfile.mkdtemp(prefix="storeyard-e2e-"))
-        )
+        platform = cls.attach(environment, Path(tempfile.mkdtemp(prefix="storeyard-e2e-")), ingress)
         for number in range(workers):
             platform.spawn("worker", f"worker-{number}")
         platform.spawn("scheduler", "scheduler")
         return platform
+
+    @classmethod
+    def attach(cls, environment: Mapping[str, str], logs: Path, ingress: str) -> Platform:
+        """One whose processes somebody else runs."""
+        services = build_services(Settings.from_env(environment))
+        return cls(environment, services, KubernetesCluster.from_kubeconfig(environment["STOREYARD_KUBECONFIG"]), logs, ingress)
 
     def spawn(self, part: str, name: str) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as log:
@@ -116,11 +123,11 @@ class Platform:
         return dict(shown["credentials"])
 
     def shop(self, store: Mapping[str, Any]) -> Shop:
-        return Shop(INGRESS, f"{store['host']}:{urlsplit(INGRESS).port}", self.credentials(store)["publishable_key"])
+        return Shop(self.ingress, f"{store['host']}:{urlsplit(self.ingress).port}", self.credentials(store)["publishable_key"])
 
     def admin(self, store: Mapping[str, Any]) -> Admin:
         known = self.credentials(store)
-        return Admin(INGRESS, f"{store['host']}:{urlsplit(INGRESS).port}", known["admin_email"], known["admin_password"])
+        return Admin(self.ingress, f"{store['host']}:{urlsplit(self.ingress).port}", known["admin_email"], known["admin_password"])
 
     def look(self, store: Mapping[str, Any], kind: str, name: str) -> LiveObject | None:
         return self.cluster.get(ObjectKey(kind, "" if kind == "Namespace" else store["namespace"], name))

@@ -59,12 +59,14 @@ class _growing_volumes:  # noqa: N801  (used as a `with` statement)
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        found = platform.cluster.get(ObjectKey("StorageClass", "", "standard"))
+        self._before = bool(found and found.body.get("allowVolumeExpansion"))
 
     def __enter__(self) -> None:
         self._set(True)
 
     def __exit__(self, *_: object) -> None:
-        self._set(False)
+        self._set(self._before)
 
     def _set(self, allowed: bool) -> None:
         platform = self._platform

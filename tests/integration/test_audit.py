@@ -14,14 +14,17 @@ from sqlalchemy.exc import ProgrammingError
 import app.services
 from app.domain.actors import Actor, ActorKind
 from app.domain.errors import Forbidden
+from app.domain.people import Role
 from app.domain.stores import DriftMode
 from app.models import AuditEntry, Base, ClusterRow, Store
 from app.services import intents
 from app.services.change_plan import change_plan
 from app.services.change_quota import change_quota
+from app.services.change_role import change_role
 from app.services.context import Services
 from app.services.create_store import create_store
 from app.services.create_tenant import create_tenant
+from app.services.create_user import create_user
 from app.services.delete_store import delete_store
 from app.services.freeze_tenant import freeze_tenant, unfreeze_tenant
 from app.services.pause_reconciling import pause_platform, pause_reconciling, unpause_platform, unpause_reconciling
@@ -32,8 +35,9 @@ from app.services.resume_store import resume_store
 from app.services.retention import retention
 from app.services.reveal_credentials import reveal_credentials
 from app.services.set_drift_mode import set_drift_mode, set_platform_drift_mode
+from app.services.set_password import set_password
 from app.services.suspend_store import suspend_store
-from tests.factories import MERCHANT, OPERATOR, make_store, make_tenant, set_gone, set_row
+from tests.factories import MERCHANT, OPERATOR, make_store, make_tenant, make_user, set_gone, set_row
 from tests.fakes.clock import FakeClock
 
 
@@ -48,6 +52,7 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     """Every changing use case, in an order in which each has something to change: (action, deed)."""
     tenant = make_tenant(services)
     store = make_store(services, tenant)
+    user = make_user(services)
     whose = {"tenant_id": tenant.id, "store_id": store.id}
     until = clock.now().replace(year=2030)
     yield "tenant.create", lambda: create_tenant(services, MERCHANT, slug="newcomer")
@@ -67,6 +72,9 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "quota.change", lambda: change_quota(services, OPERATOR, tenant_id=None, stores=9, reason="full")
     yield "tenant.freeze", lambda: freeze_tenant(services, OPERATOR, tenant_id=tenant.id, reason="unpaid")
     yield "tenant.unfreeze", lambda: unfreeze_tenant(services, OPERATOR, tenant_id=tenant.id)
+    yield "user.create", lambda: create_user(services, OPERATOR, email="newcomer@example.com")
+    yield "user.password", lambda: set_password(services, OPERATOR, user_id=user.id)
+    yield "member.role", lambda: change_role(services, OPERATOR, tenant_id=tenant.id, user_id=user.id, role=Role.MEMBER)
     yield "platform.pause", lambda: pause_platform(services, OPERATOR, until=until, reason="upgrade")
     yield "platform.unpause", lambda: unpause_platform(services, OPERATOR)
     yield "platform.drift_mode", lambda: set_platform_drift_mode(services, OPERATOR, mode=DriftMode.OFF)
@@ -101,12 +109,12 @@ def test_every_use_case_leaves_an_entry_that_names_actor_target_and_change(servi
         assert entry.target_id, action
         assert entry.after, action
         assert entry.before != entry.after, action
-        assert (entry.tenant_id is None) == (entry.target_type == "platform"), action
+        assert (entry.tenant_id is None) == (entry.target_type in ("platform", "user")), action
         done.add(deed.__code__.co_names[0])
     assert done == use_cases()  # a new use case must be added to the deeds above
 
 
-@pytest.mark.parametrize("position", range(20))
+@pytest.mark.parametrize("position", range(23))
 def test_a_deed_that_fails_after_its_entry_leaves_neither(services: Services, clock: FakeClock, position: int) -> None:
     """The entry is written in the transaction of the deed: with the commit refused, both are gone."""
     for number, (action, deed) in enumerate(deeds(services, clock)):

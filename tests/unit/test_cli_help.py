@@ -29,7 +29,7 @@ LEAVES = [(path, command) for path, command in ALL if not isinstance(command, cl
 
 def test_the_commands_are_those_of_the_manual() -> None:
     assert {" ".join(path) for path, _ in LEAVES} == {
-        "tenant create", "tenant list",
+        "tenant create", "tenant list", "user create", "user list", "user set-password", "user role",
         "store create", "store list", "store show", "store credentials", "store events", "store runs", "store drift", "store plan",
         "store suspend", "store resume", "store delete", "store pause", "store unpause", "store mode",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",

@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.errors import ObjectNotFound, Transient
 from app.domain.manifests import LiveObject, Manifest, ObjectKey
+from localcluster.controllers.shapes import template_hash
 from tests.fakes.cluster import FakeCluster
-from tests.fakes.workloads import template_hash
 from tests.unit.localcluster.shapes import config_map, deployment
 
 HOME = "home"

@@ -20,6 +20,9 @@ def body(kind: str, version: str, spec: Body, **rest: Any) -> Body:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": spec, **rest}
 
 
+STORAGE_CLASS: Body = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "x"}, "provisioner": "a.test/x"}
+ENDPOINTS: Body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "x"}, "addressType": "IPv4"}
+
 REFUSED: list[tuple[Body, str]] = [
     (deployment(image=""), "spec.template.spec.containers[0].image"),
     (deployment(name="Up"), "metadata.name"),
@@ -54,6 +57,14 @@ REFUSED: list[tuple[Body, str]] = [
         },
         "roleRef.name",
     ),
+    ({**STORAGE_CLASS, "provisioner": ""}, "provisioner"),
+    ({**STORAGE_CLASS, "provisioner": "a b"}, "provisioner"),
+    ({**STORAGE_CLASS, "reclaimPolicy": "Recycle"}, "reclaimPolicy"),
+    ({**STORAGE_CLASS, "volumeBindingMode": "Late"}, "volumeBindingMode"),
+    ({**ENDPOINTS, "addressType": ""}, "addressType"),
+    ({**ENDPOINTS, "addressType": "MAC"}, "addressType"),
+    ({**ENDPOINTS, "endpoints": [{"addresses": []}]}, "endpoints[0].addresses"),
+    ({**ENDPOINTS, "ports": [{"port": 1}, {"port": 2}]}, "ports[1].name"),
 ]
 
 
@@ -85,6 +96,11 @@ FIXED: list[tuple[Body, Body, str]] = [
         {"spec": {"containers": [{"name": "c", "image": "i", "args": ["z"]}]}},
         "spec",
     ),
+    (STORAGE_CLASS, {"provisioner": "other.test/x"}, "provisioner"),
+    (STORAGE_CLASS, {"parameters": {"a": "b"}}, "parameters"),
+    (STORAGE_CLASS, {"reclaimPolicy": "Retain"}, "reclaimPolicy"),
+    (STORAGE_CLASS, {"volumeBindingMode": "WaitForFirstConsumer"}, "volumeBindingMode"),
+    (ENDPOINTS, {"addressType": "IPv6"}, "addressType"),
 ]
 
 

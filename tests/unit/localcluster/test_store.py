@@ -9,8 +9,9 @@ import pytest
 
 from localcluster.errors import ApiError
 from localcluster.objects import Store
-from localcluster.strategy import Surroundings
-from tests.unit.localcluster.shapes import NAMESPACE, config_map, deployment, new_store
+from localcluster.pools import Pool, addresses
+from localcluster.strategy import DEFAULT_CLASS, Surroundings
+from tests.unit.localcluster.shapes import NAMESPACE, Ticking, config_map, deployment, new_store
 
 
 @pytest.fixture
@@ -171,9 +172,98 @@ def test_addresses_of_services_differ_and_headless_ones_have_none(store: Store) 
     assert address("c", clusterIP="None") == "None"
 
 
-@pytest.mark.parametrize(("expandable", "allowed"), [(True, True), (False, False)])
-def test_a_bound_claim_grows_only_where_its_class_allows(expandable: bool, allowed: bool) -> None:
+def service(store: Store, name: str, **spec: Any) -> dict[str, Any]:
+    body = {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}], **spec}}
+    return store.create("Service", body, namespace=NAMESPACE, manager="m")["spec"]
+
+
+def test_after_a_restart_addresses_and_ports_in_use_are_skipped() -> None:
+    first = new_store(surroundings=Surroundings(addresses=addresses("127.96.0.0/12")))
+    assert service(first, "a", type="NodePort")["clusterIP"] == "127.96.0.1"
+    again = Store(now=Ticking(), surroundings=Surroundings(addresses=addresses("127.96.0.0/12")))
+    again.restore([*first.all("Namespace"), *first.all("Service")], 10)
+    made = service(again, "b", type="NodePort")
+    assert (made["clusterIP"], made["ports"][0]["nodePort"]) == ("127.96.0.2", 30001)
+
+
+def test_a_released_address_is_used_again_last() -> None:
+    store = new_store(surroundings=Surroundings(addresses=addresses("127.96.0.0/30"), node_ports=Pool(1, lambda n: 30000 + n)))
+    assert service(store, "a")["clusterIP"] == "127.96.0.1"
+    store.delete("Service", NAMESPACE, "a")
+    assert service(store, "b", type="NodePort")["clusterIP"] == "127.96.0.2"
+    with pytest.raises(ApiError, match="failed to allocate a nodePort"):
+        service(store, "c", type="NodePort")
+    assert service(store, "d")["clusterIP"] == "127.96.0.1"
+    with pytest.raises(ApiError, match="failed to allocate a serviceIP: range is full"):
+        service(store, "e")
+
+
+def storage_class(store: Store, name: str, *, default: bool, **fields: Any) -> None:
+    meta = {"name": name, "annotations": {DEFAULT_CLASS: str(default).lower()}}
+    store.create("StorageClass", {"metadata": meta, "provisioner": "example.test/folder", **fields}, manager="m")
+
+
+@pytest.mark.parametrize(
+    ("classes", "asked", "given", "why"),
+    [
+        ({}, None, "standard", "without objects the surroundings say"),
+        ({"a": False}, None, None, "none is the default"),
+        ({"a": False, "b": True}, None, "b", "the default"),
+        ({"b": True, "c": True}, None, "c", "the newest of two"),
+        ({"b": True}, "a", "a", "it names its own"),
+        ({"b": True}, "", "", "it wants none"),
+    ],
+)
+def test_a_claim_gets_the_default_class(classes: dict[str, bool], asked: str | None, given: str | None, why: str) -> None:
+    store = new_store()
+    for name, default in classes.items():
+        storage_class(store, name, default=default)
+    spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": asked}
+    made = store.create("PersistentVolumeClaim", {"metadata": {"name": "data"}, "spec": spec}, namespace=NAMESPACE, manager="m")
+    assert made["spec"].get("storageClassName") == given, why
+
+
+def test_a_node_is_registered_with_its_state_and_has_its_own_door_for_it(store: Store) -> None:
+    status = {"capacity": {"memory": "1024Mi", "pods": 110}}
+    made = store.create("Node", {"metadata": {"name": "local"}, "status": status}, manager="kubelet")
+    assert made["status"]["allocatable"] == {"memory": "1Gi", "pods": "110"}
+    patch = {"status": {"phase": "x"}, "spec": {"unschedulable": True}}
+    patched = store.patch("Node", "", "local", patch, form="merge", manager="m")
+    assert ("phase" in patched["status"], patched["spec"]) == (False, {"unschedulable": True})
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    store.patch("Node", "", "local", ready, form="strategic", manager="kubelet", subresource="status")
+    full = {"status": {"conditions": [{"type": "DiskPressure", "status": "False"}]}}
+    patched = store.patch("Node", "", "local", full, form="strategic", manager="kubelet", subresource="status")
+    assert {each["type"] for each in patched["status"]["conditions"]} == {"Ready", "DiskPressure"}
+
+
+def test_the_generation_of_an_endpoint_slice_counts_all_but_annotations(store: Store) -> None:
+    body = {"metadata": {"name": "web"}, "addressType": "IPv4", "endpoints": [{"addresses": ["127.64.0.1"]}], "ports": [{"port": 80}]}
+    made = store.create("EndpointSlice", body, namespace=NAMESPACE, manager="m")
+    assert made["ports"] == [{"name": "", "port": 80, "protocol": "TCP"}]
+
+    def generation(patch: dict[str, Any]) -> int:
+        return store.patch("EndpointSlice", NAMESPACE, "web", patch, form="merge", manager="m")["metadata"]["generation"]
+
+    assert generation({"metadata": {"annotations": {"a": "b"}}}) == 1
+    assert generation({"metadata": {"labels": {"a": "b"}}}) == 2
+    assert generation({"ports": [{"port": 81}]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("expandable", "classes", "allowed"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (False, {"standard": True}, True),
+        (False, {"standard": False}, False),
+        (False, {"standard": None, "other": True}, False),
+    ],
+)
+def test_a_bound_claim_grows_only_where_its_class_allows(expandable: bool, classes: dict[str, bool | None], allowed: bool) -> None:
     store = new_store(surroundings=Surroundings(expandable=expandable))
+    for name, growing in classes.items():
+        storage_class(store, name, default=name == "standard", allowVolumeExpansion=growing)
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec}
     made = apply(store, body)

@@ -1,0 +1,1 @@
+"""The controllers of the pocket cluster: what turns objects into pods, volumes, endpoints and status. `manager.Manager` runs them."""
