@@ -13,6 +13,7 @@ from pathlib import Path
 from embedded.places import Places, write_private
 
 MEDUSA = "docker.io/storeyard/medusa:2.18.0-r1"
+STOREFRONT = "docker.io/storeyard/storefront:1.0.0-r1"
 POSTGRES = "docker.io/library/postgres:15-bookworm"
 
 # As in docker/medusa/Dockerfile, and the address to bind.
@@ -22,6 +23,16 @@ MEDUSA_ENVIRONMENT = {
     "MEDUSA_DISABLE_TELEMETRY": "1",
     "HOME": "/tmp",  # noqa: S108 - a path in the image
     "PORT": "9000",
+    "HOST": "$(POD_IP)",
+}
+
+# As in docker/storefront/Dockerfile.
+STOREFRONT_ENVIRONMENT = {
+    "PYTHONPATH": "/srv/site:/srv",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "HOME": "/tmp",  # noqa: S108 - a path in the image
+    "PORT": "8000",
     "HOST": "$(POD_IP)",
 }
 
@@ -43,16 +54,23 @@ exec '{program}' "$@" "--host=$POD_IP"
 """
 
 
-def write_catalogue(places: Places, *, postgres: Path, node: Path) -> None:
-    """`postgres` is the server's home, `node` Node's program, both where the containers' user can run them. Raises OSError."""
+def write_catalogue(places: Places, *, postgres: Path, node: Path, python: Path) -> None:
+    """`postgres` is the server's home, `node` and `python` programs, where the containers' user can run them. Raises OSError."""
     wrappers = places.programs / "postgres"
     wrap_postgres(wrappers / "bin", postgres)
     nodes = places.programs / "node"
     _link(nodes / "node", node)
+    pythons = places.programs / "python"
+    _link(pythons / "python", python)
     images = {
         MEDUSA: {
             "root": str(places.medusa / "bundle"), "mount": "/app", "workdir": "/app", "command": ["node", "server.js"],
             "path": [str(nodes)], "env": MEDUSA_ENVIRONMENT,
+        },
+        STOREFRONT: {
+            "root": str(places.storefront), "mount": "/srv", "workdir": "/srv",
+            "command": ["python", "-m", "gunicorn", "-c", "/srv/gunicorn.conf.py"],
+            "path": [str(pythons)], "env": STOREFRONT_ENVIRONMENT,
         },
         POSTGRES: {
             "root": str(wrappers), "mount": "/usr/local/postgres", "workdir": "/", "command": ["postgres"],

@@ -87,6 +87,10 @@ class Places:
         return self.state / "medusa"
 
     @property
+    def storefront(self) -> Path:
+        return self.state / "storefront"
+
+    @property
     def programs(self) -> Path:
         """Wrappers, and copies of programs where another user could not reach the installed ones."""
         return self.state / "programs"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded import bundle, layout, preflight, programs, settings
+from embedded import bundle, layout, preflight, programs, settings, storefront
 from embedded.catalogue import write_catalogue
 from embedded.database import make_database
 from embedded.machine import Machine, observe
@@ -61,8 +61,11 @@ def prepare(places: Places, environment: Mapping[str, str], screen: Screen) -> P
         make_database(places, found)
     if choices.local_cluster:
         bundle.build(places, postgres=found.postgres, environment=settings.process_environment(environment, {}), screen=screen)
+        python = storefront.find_python(places, others=machine.root)
+        storefront.build(places, python=python, screen=screen)
         node = Path(machine.node_path)
-        write_catalogue(places, postgres=found.postgres, node=programs.lend(node, places.programs) if machine.root else node)
+        node = programs.lend(node, places.programs) if machine.root else node
+        write_catalogue(places, postgres=found.postgres, node=node, python=python)
         write_private(places.caddy / "caddy.json", json.dumps(layout.caddy_configuration(places)) + "\n")
         _give(places.caddy / "caddy.json", found)
     write_private(places.plan, layout.plan(places, choices, found, whole).dumps())

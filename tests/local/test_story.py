@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.domain.manifests import ObjectKey
-from embedded import settings
 from embedded.process import environment_of, processes
 from tests.e2e.platform import Platform, eventually
 from tests.e2e.test_story import (
@@ -25,7 +22,7 @@ from tests.e2e.test_story import (
     test_a_store_is_made_sells_sleeps_wakes_grows_and_goes,
     test_two_tenants_stores_of_one_name_do_not_meet,
 )
-from tests.local.installation import BUILD_SECONDS, Installation, installed
+from tests.local.installation import Installation
 
 __all__ = [
     "test_a_deleted_secret_returns_with_the_same_values",
@@ -35,31 +32,6 @@ __all__ = [
 ]
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
-    with installed(STOREYARD_TENANT_QUOTA="stores=20,cpu=100000,memory=100000,disk=1000") as made:
-        made.up(seconds=BUILD_SECONDS)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def platform(installation: Installation) -> Iterator[Platform]:
-    places = installation.places
-    environment = {**installation.environment, **settings.parse(places.environment.read_text())}
-    running = Platform.attach(environment, places.logs, f"http://127.0.0.1:{installation.port}")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def tenant(platform: Platform) -> Iterator[str]:
-    slug = f"tenant-{secrets.token_hex(3)}"
-    platform.run("tenant", "create", slug)
-    yield slug
-    for store in platform.json("store", "list", "--tenant", slug)["stores"]:
-        platform.run("store", "delete", store["id"], "--yes", "--wait", "--timeout", "120")
 
 
 def test_three_stores_at_once_take_their_own_orders(platform: Platform, tenant: str) -> None:

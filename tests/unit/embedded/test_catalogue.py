@@ -23,7 +23,7 @@ from embedded.process import spawn
 
 
 def entries(places: Places) -> dict[str, dict[str, Any]]:
-    catalogue.write_catalogue(places, postgres=programs.postgres_home(), node=Path("/usr/bin/node"))
+    catalogue.write_catalogue(places, postgres=programs.postgres_home(), node=Path("/usr/bin/node"), python=Path("/usr/bin/python3"))
     return json.loads(places.catalogue.read_text())["images"]
 
 
