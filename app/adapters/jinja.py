@@ -20,6 +20,7 @@ from app.domain.errors import TemplateError, UnknownEngine
 from app.domain.manifests import INSTANCE, MANAGED_BY, PART_OF, PLATFORM, STORE_ID, TENANT_ID, Manifest, ObjectKey
 from app.domain.plans import plan_named
 from app.domain.platform import Peer, PlatformProfile
+from app.domain.settings import shop_settings
 from app.domain.stores import DesiredState, StoreSnapshot
 
 _RELEASE = re.compile(r"r([1-9][0-9]*)")
@@ -81,6 +82,7 @@ class JinjaRenderer:
             "secrets": store.secrets,
             "plan": plan,
             "size": plan.components,
+            "shop": shop_settings(store.id, store.name, store.settings),
             "running": store.desired_state is DesiredState.PRESENT,
             "public_url": self._profile.public_url(store.host),
             "images": {key: self._image(key, image) for key, image in engine.images.items()},

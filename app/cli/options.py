@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
 from app.cli.invocation import Cli
+from app.domain.settings import ANNOUNCEMENT_MAX, TAGLINE_MAX
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,3 +92,24 @@ def wait_options(timeout: int) -> Callable[[Command], Command]:
         )(command)
 
     return add
+
+
+# The settings of a shop (app.domain.settings), as options.
+_SETTINGS = {
+    "accent": "The shop's colour, as #rrggbb.",
+    "tagline": f"A line under the shop's name, of at most {TAGLINE_MAX} characters.",
+    "initial": "The logo's letter; by default the first of the name.",
+    "announcement": f"A line on top of every page, of at most {ANNOUNCEMENT_MAX} characters.",
+}
+
+
+def settings_options(command: Command) -> Command:
+    """One for each setting of the shop; the command gets them by name, None where not given."""
+    for name, told in reversed(_SETTINGS.items()):
+        command = click.option(f"--{name}", help=told)(command)
+    return command
+
+
+def given(options: Mapping[str, str | None]) -> dict[str, str]:
+    """Those that were given."""
+    return {name: value for name, value in options.items() if value is not None}

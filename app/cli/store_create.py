@@ -6,7 +6,7 @@ import click
 
 from app.cli.invocation import Cli, pass_cli
 from app.cli.lazy import SETTINGS
-from app.cli.options import json_option, wait_options
+from app.cli.options import given, json_option, settings_options, wait_options
 from app.cli.progress import finish
 from app.domain.plans import PLANS
 from app.services.create_store import create_store
@@ -18,6 +18,7 @@ from app.services.wait import Wish
 @click.option("--tenant", "-t", required=True, metavar="TENANT", help="Whose store it is: the tenant's slug or id.")
 @click.option("--name", help="What people call the store; the slug by default.")
 @click.option("--plan", default="starter", show_default=True, help=f"Its size: {', '.join(PLANS)}.")
+@settings_options
 @click.option("--engine", default="medusa", show_default=True, help="The shop software.")
 @click.option("--release", help="A release of the engine; the newest by default.")
 @click.option("--idempotency-key", metavar="KEY", help="Repeating the command with the same key creates nothing new and answers the same.")
@@ -35,6 +36,7 @@ def create(
     idempotency_key: str | None,
     wait: bool,
     timeout: float,
+    **settings: str | None,
 ) -> None:
     """Create a store.
 
@@ -43,7 +45,7 @@ def create(
     \b
     Examples:
       storeyard store create bakery --tenant acme --wait
-      storeyard store create bakery --tenant acme --plan standard --name "Acme Shop"
+      storeyard store create bakery --tenant acme --plan standard --name "Acme Shop" --accent '#0b6e8a'
       storeyard store create bakery --tenant acme --idempotency-key order-4711 --json
     """
     owner = cli.find_tenant(tenant)
@@ -56,6 +58,7 @@ def create(
         engine=engine,
         release=release,
         plan=plan,
+        settings=given(settings),
         idempotency_key=idempotency_key,
     )
     admin_url = made.url + cli.engine_of(made).admin_path

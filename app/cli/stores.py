@@ -26,6 +26,7 @@ Examples:
         "runs": Entry("app.cli.store_history:runs", "Show the reconciler's passes over a store."),
         "drift": Entry("app.cli.store_history:drift", "Show what was changed in the cluster by others."),
         "plan": Entry("app.cli.store_changes:plan", "Give a store another size."),
+        "settings": Entry("app.cli.store_settings:settings", "Show or change how a shop looks."),
         "suspend": Entry("app.cli.store_changes:suspend", "Stop a store and keep its data."),
         "resume": Entry("app.cli.store_changes:resume", "Start a suspended store again."),
         "delete": Entry("app.cli.store_changes:delete", "Delete a store and all its data."),

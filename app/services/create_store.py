@@ -6,7 +6,6 @@ refusal leaves nothing behind. The wake follows the commit.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from app.domain.actors import Actor
 from app.domain.engines import Engine
-from app.domain.errors import InvalidIntent, NameTaken
+from app.domain.errors import NameTaken
 from app.domain.naming import check_slug, host_label, namespace_for
 from app.domain.plans import plan_named
 from app.domain.quotas import cost
+from app.domain.settings import check_settings, free_accent, shop_settings, with_wishes
 from app.domain.stores import DesiredState, DriftMode, Phase
 from app.models import ClusterRow, Store
 from app.models.session import across_tenants
@@ -35,8 +35,6 @@ from app.services.quotas import check_room, lock_tenant, refuse_frozen
 from app.services.views import StoreView
 from app.services.violations import violated
 from app.services.wakes import wake_after_commit
-
-SETTINGS_MAX = 16_384
 
 
 def create_store(
@@ -57,7 +55,7 @@ def create_store(
     name = check_name(name or slug)
     size = plan_named(plan)
     chosen = services.renderer.engine(engine, release)
-    settings = _check_settings(settings or {})
+    settings = with_wishes({}, check_settings(settings or {}))
     now = services.clock.now()
     request = None
     if idempotency_key is not None:
@@ -126,7 +124,7 @@ def _new_row(session: Session, services: Services, engine: Engine, wanted: Mappi
         engine=engine.name,
         release=engine.release,
         plan=wanted["plan"],
-        settings=wanted["settings"],
+        settings={"accent": free_accent(store_id, _accents_taken(session)), **wanted["settings"]},
         desired_state=DesiredState.PRESENT,
         generation=1,
         observed_generation=0,
@@ -144,12 +142,7 @@ def _new_row(session: Session, services: Services, engine: Engine, wanted: Mappi
     )
 
 
-def _check_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON data of moderate size; the engine's templates decide what of it means anything."""
-    try:
-        text = json.dumps(settings)
-    except (TypeError, ValueError):
-        raise InvalidIntent("Settings must be JSON data.", field="settings", rule="json") from None
-    if len(text) > SETTINGS_MAX:
-        raise InvalidIntent(f"Settings may take {SETTINGS_MAX} characters as JSON; these take {len(text)}.", field="settings", rule="size")
-    return json.loads(text)
+def _accents_taken(session: Session) -> set[str]:
+    """The colours of the tenant's shops: the next one is to look unlike them."""
+    stores = session.execute(select(Store.id, Store.settings).where(Store.desired_state != DesiredState.ABSENT))
+    return {shop_settings(store_id, "", chosen).accent for store_id, chosen in stores}

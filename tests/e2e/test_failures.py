@@ -88,7 +88,7 @@ def test_f9_an_apply_that_fails_is_completed_by_the_next_pass(
     assert second.outcome.error is None
     assert second.outcome.observed_generation == 1
     assert preview_store(alone, store.id).changes.effective == ()
-    for kind, expected in (("Deployment", 1), ("StatefulSet", 1), ("PersistentVolumeClaim", 2), ("Service", 2)):
+    for kind, expected in (("Deployment", 2), ("StatefulSet", 1), ("PersistentVolumeClaim", 2), ("Service", 3)):
         assert len(cluster.list_page(kind, namespace=store.namespace).items) == expected
 
 

@@ -21,7 +21,7 @@ def test_a_store_is_made_sells_sleeps_wakes_grows_and_goes(platform: Platform, t
     made = platform.json("store", "create", "lamps", "--tenant", tenant, "--name", 'Ada\'s "Lamps" & more', "--wait")
     assert made["phase"] == "Ready"
     reached = {step["type"] for step in made["timeline"]["steps"] if step["done"]}
-    assert {"NamespaceReady", "DatabaseReady", "BackendReady", "AddressReady", "Ready"} <= reached
+    assert {"NamespaceReady", "DatabaseReady", "BackendReady", "StorefrontReady", "AddressReady", "Ready"} <= reached
 
     order = eventually(lambda: platform.shop(made).place_order(email="customer@example.com"), what="a first order")
     assert order.total > 0

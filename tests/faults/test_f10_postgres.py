@@ -62,7 +62,7 @@ def test_f10_a_pass_outlives_its_database(how: str, shaken: Platform, own_postgr
     assert {store.phase for store in settled} == {Phase.READY}
     assert tenant_quota(shaken.services, tenant_id=tenant).used.stores == 6
     for store in stores:
-        for kind, expected in (("Deployment", 1), ("StatefulSet", 1), ("PersistentVolumeClaim", 2)):
+        for kind, expected in (("Deployment", 2), ("StatefulSet", 1), ("PersistentVolumeClaim", 2)):
             assert len(shaken.objects(store, kind)) == expected
     assert all(process.codes == [] for process in (*shaken.workers, *shaken.schedulers)), "no process ended"
 

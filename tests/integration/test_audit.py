@@ -21,6 +21,7 @@ from app.services import intents
 from app.services.change_plan import change_plan
 from app.services.change_quota import change_quota
 from app.services.change_role import change_role
+from app.services.change_settings import change_settings
 from app.services.context import Services
 from app.services.create_store import create_store
 from app.services.create_tenant import create_tenant
@@ -61,6 +62,7 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "store.resume", lambda: resume_store(services, MERCHANT, **whose)
     yield "store.plan", lambda: change_plan(services, MERCHANT, **whose, plan="standard")
     yield "store.rename", lambda: rename_store(services, MERCHANT, **whose, name="Bread")
+    yield "store.settings", lambda: change_settings(services, MERCHANT, **whose, settings={"initial": "B"})
     yield "store.credentials", lambda: reveal_credentials(services, MERCHANT, **whose)
     yield "store.pause", lambda: pause_reconciling(services, MERCHANT, **whose, until=until, reason="moving")
     yield "store.unpause", lambda: unpause_reconciling(services, MERCHANT, **whose)
@@ -114,7 +116,7 @@ def test_every_use_case_leaves_an_entry_that_names_actor_target_and_change(servi
     assert done == use_cases()  # a new use case must be added to the deeds above
 
 
-@pytest.mark.parametrize("position", range(23))
+@pytest.mark.parametrize("position", range(24))
 def test_a_deed_that_fails_after_its_entry_leaves_neither(services: Services, clock: FakeClock, position: int) -> None:
     """The entry is written in the transaction of the deed: with the commit refused, both are gone."""
     for number, (action, deed) in enumerate(deeds(services, clock)):

@@ -42,7 +42,7 @@ def test_a_store_created_and_waited_for_ends_with_its_timeline(shell: Shell) -> 
     assert "storeyard store credentials bakery --tenant acme" in result.stdout
     last = result.stdout.splitlines()[-1]
     assert last.startswith("Timeline: Namespace 0.")
-    for title in ("Database", "Shop server", "Address", "Ready"):
+    for title in ("Database", "Shop server", "Storefront", "Address", "Ready"):
         assert f"{title} " in last
         assert f"✓ {title} " in result.stderr
     assert last.endswith(" passes)")
@@ -53,7 +53,9 @@ def test_a_created_store_as_json(shell: Shell) -> None:
     assert {"id", "url", "admin_url", "tenant", "phase", "conditions", "replayed", "timeline"} <= made.keys()
     assert (made["phase"], made["plan"], made["tenant"], made["replayed"]) == ("Ready", "standard", "acme", False)
     assert made["timeline"]["outcome"] == "done"
-    assert [step["title"] for step in made["timeline"]["steps"]] == ["Namespace", "Database", "Shop server", "Address", "Ready"]
+    assert [step["title"] for step in made["timeline"]["steps"]] == [
+        "Namespace", "Database", "Shop server", "Storefront", "Address", "Ready",
+    ]  # fmt: skip
     assert made["timeline"]["passes"] >= 2
 
 

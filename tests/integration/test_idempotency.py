@@ -45,7 +45,7 @@ def test_f7_fifty_creates_at_once_with_one_key_make_one_store(services: Services
     assert len(list_stores(services)) == 1
 
 
-@pytest.mark.parametrize("other", [{"slug": "butcher"}, {"plan": "standard"}, {"name": "Other"}, {"settings": {"theme": "dark"}}])
+@pytest.mark.parametrize("other", [{"slug": "butcher"}, {"plan": "standard"}, {"name": "Other"}, {"settings": {"tagline": "Bread"}}])
 def test_a_key_stands_for_one_request(services: Services, other: dict[str, Any]) -> None:
     tenant = make_tenant(services)
     create(services, tenant)
@@ -99,7 +99,7 @@ def test_an_answer_holds_no_secret(services: Services) -> None:
 
 
 def test_a_view_survives_being_stored(services: Services) -> None:
-    store = create(services, make_tenant(services), settings={"theme": {"colour": "#123456"}})
+    store = create(services, make_tenant(services), settings={"accent": "#123456"})
     assert StoreView.from_dict(store.as_dict()) == store
 
 

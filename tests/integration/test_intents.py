@@ -13,6 +13,7 @@ from app.domain.errors import Forbidden, InvalidIntent, NameTaken, NotFound, Quo
 from app.domain.stores import DesiredState, DriftMode, Phase
 from app.models import AuditEntry, ClusterRow, Store
 from app.services.change_plan import change_plan
+from app.services.change_settings import change_settings
 from app.services.context import Services
 from app.services.create_store import create_store
 from app.services.create_tenant import create_tenant
@@ -44,6 +45,7 @@ INTENTS: dict[str, Intent] = {
     "resume": lambda services, store: resume_store(services, MERCHANT, **whose(store)),
     "plan": lambda services, store: change_plan(services, MERCHANT, **whose(store), plan="standard"),
     "rename": lambda services, store: rename_store(services, MERCHANT, **whose(store), name="Bread & Butter"),
+    "settings": lambda services, store: change_settings(services, MERCHANT, **whose(store), settings={"tagline": "Bread since 1903"}),
     "delete": lambda services, store: delete_store(services, MERCHANT, **whose(store)),
 }
 OTHERS: dict[str, Intent] = {
@@ -228,8 +230,9 @@ def test_a_plan_with_a_larger_disk_is_refused_where_volumes_are_fixed(services: 
         ({"release": "r99"}, UnknownEngine, "engine"),
         ({"name": "two\x00names"}, InvalidIntent, "name"),
         ({"name": "n" * 81}, InvalidIntent, "name"),
-        ({"settings": {"not": object()}}, InvalidIntent, "settings"),
-        ({"settings": {"much": "x" * 20_000}}, InvalidIntent, "settings"),
+        ({"settings": {"theme": "dark"}}, InvalidIntent, "settings"),
+        ({"settings": {"accent": "red"}}, InvalidIntent, "accent"),
+        ({"settings": {"tagline": object()}}, InvalidIntent, "tagline"),
         ({"idempotency_key": ""}, InvalidIntent, "idempotency_key"),
         ({"idempotency_key": "k" * 256}, InvalidIntent, "idempotency_key"),
     ],

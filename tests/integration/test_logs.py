@@ -148,7 +148,7 @@ def test_every_line_of_a_pass_says_for_whom_down_to_the_calls_made_in_threads(
     text, store = capture("json"), make_store(platform)
     reconcile_store(platform, store.id, Origin("a-job", "a-worker"))
     told = [line for line in lines(text) if line["event"] in ("cluster call", "pass recorded")]
-    assert sum(line.get("verb") == "apply" for line in told) == 15
+    assert sum(line.get("verb") == "apply" for line in told) == 18
     run_ids = {line["run_id"] for line in told}
     assert len(run_ids) == 1
     expected = {"store_id": store.id, "tenant_id": store.tenant_id, "generation": 1, "job_id": "a-job", "worker": "a-worker"}

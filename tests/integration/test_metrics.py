@@ -59,7 +59,7 @@ def test_a_pass_is_counted_with_its_steps_and_its_calls(platform: Services, clus
     for step in ("render", "namespace", "observe", "plan", "apply", "judge", "record"):
         assert count("pass_step_seconds_count", step=step) == 1, step
     assert count("cluster_call_seconds_count", verb="create", kind="Namespace", outcome="ok") == 1
-    assert count("cluster_call_seconds_count", verb="apply", kind="Deployment", outcome="ok") == 1
+    assert count("cluster_call_seconds_count", verb="apply", kind="Deployment", outcome="ok") == 2
     assert count("cluster_call_seconds_count", verb="apply", kind="NetworkPolicy", outcome="ok") > 1
     cluster.settle()
     reconcile_store(platform, store.id)

@@ -64,7 +64,7 @@ def add(services: Services, *rows: object) -> None:
 
 
 def test_a_snapshot_holds_all_that_a_pass_works_from(services: Services, clock: FakeClock) -> None:
-    store = make_store(services, settings={"theme": "dark"})
+    store = make_store(services, settings={"accent": "#0B6E8A"})
     body = {"kind": "Service", "metadata": {"name": "backend", "namespace": store.namespace, "uid": "u1", "resourceVersion": "7"}}
     entry = InventoryEntry.record("hash", LiveObject.of(body))
     whose = {"store_id": store.id, "tenant_id": store.tenant_id}
@@ -84,7 +84,7 @@ def test_a_snapshot_holds_all_that_a_pass_works_from(services: Services, clock: 
     snapshot = load(services, store).snapshot
     assert [condition.type for condition in snapshot.conditions] == [SYNCED, READY]
     assert snapshot.inventory == {ObjectKey("Service", store.namespace, "backend"): entry}
-    assert snapshot.settings == {"theme": "dark"}
+    assert snapshot.settings == {"accent": "#0b6e8a"}
     assert snapshot.claim == row_of(services, store.id).claim
     assert snapshot.provisioning_since == clock.now()
     assert snapshot.secrets["database_password"] not in repr(snapshot)

@@ -87,8 +87,8 @@ def test_a_committed_row_becomes_a_ready_store(platform: Services, cluster: Fake
     reconcile_store(platform, store.id)
     row = row_of(platform, store.id)
     assert (row.phase, row.observed_generation, row.ever_ready, row.lease_token) == (Phase.READY, 1, True, None)
-    assert count(platform, InventoryObject, store_id=store.id) == 15
-    assert count(platform, StoreCondition, store_id=store.id) == 6
+    assert count(platform, InventoryObject, store_id=store.id) == 18
+    assert count(platform, StoreCondition, store_id=store.id) == 7
 
 
 def test_the_namespaces_uid_is_committed_before_anything_else_is_applied(
@@ -145,7 +145,7 @@ def test_f5_twenty_workers_make_one_namespace_and_one_run_at_a_time(platform: Se
         thread.join()
     assert sum(1 for verb, key in cluster.calls if verb == "create" and key.kind == "Namespace") == 1
     assert any(report.skipped is None for report in reports)
-    assert count(platform, InventoryObject, store_id=store.id) == 15
+    assert count(platform, InventoryObject, store_id=store.id) == 18
 
 
 def test_f26_a_worker_whose_lease_was_stolen_records_nothing(
@@ -338,7 +338,7 @@ def test_a_dry_run_takes_no_lease_and_writes_nothing(
     suspend_store(platform, MERCHANT, tenant_id=tenant.id, store_id=store.id)
     before = get_store(platform, tenant_id=tenant.id, store_id=store.id)
     outcome = preview_store(platform, store.id)
-    assert outcome.changes.counts()["configured"] == 2
+    assert outcome.changes.counts()["configured"] == 3
     assert {verb for verb, _ in cluster.verbs()} <= {"apply"}, "dry-run applies"
     assert get_store(platform, tenant_id=tenant.id, store_id=store.id) == before
     live = cluster.look(ObjectKey("Deployment", store.namespace, "backend"))

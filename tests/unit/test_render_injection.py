@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.adapters.jinja import JinjaRenderer
 from app.domain.errors import TemplateError
 from app.domain.manifests import Manifest
+from app.domain.settings import SETTINGS
 from tests.golden.stores import PROFILE, snapshot
 
 RENDERER = JinjaRenderer(None, PROFILE)
@@ -58,6 +59,12 @@ def expanded(value: str, variables: dict[str, str]) -> str:
     return re.sub(r"\$(?:(\$)|\(([^)]*)\))", lambda found: found[1] or variables.get(found[2], found[0]), value)
 
 
+def storefront(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    """What the storefront is given, by name."""
+    container = body_of(manifests, "Deployment", "storefront")["spec"]["template"]["spec"]["containers"][0]
+    return {variable["name"]: variable.get("value", variable.get("valueFrom")) for variable in container["env"]}
+
+
 def with_examples(test: Any) -> Any:
     for text in NASTY:
         test = example(text)(test)
@@ -66,10 +73,14 @@ def with_examples(test: Any) -> Any:
 
 @with_examples
 @given(st.text())
-def test_a_store_s_name_changes_nothing_but_one_value_which_is_that_name(name: str) -> None:
+def test_a_store_s_name_changes_nothing_but_values_that_show_that_name(name: str) -> None:
     manifests = RENDERER.render(snapshot(name=name))
+    assert [(manifest.key, shape(manifest.body)) for manifest in manifests] == SHAPE
     changed = [str(after.key) for before, after in zip(NEUTRAL, manifests, strict=True) if before != after]
-    assert changed == ([] if name == snapshot().name else ["Secret/store"])
+    assert changed == ([] if name == snapshot().name else ["Secret/store", "Deployment/storefront"])
+    shown = storefront(manifests)
+    assert expanded(shown["STORE_NAME"], {"ADMIN_PASSWORD": "stolen"}) == name
+    assert {**shown, "STORE_NAME": "", "INITIAL": ""} == {**storefront(NEUTRAL), "STORE_NAME": "", "INITIAL": ""}
     data = body_of(manifests, "Secret", "store")["data"]
     assert base64.b64decode(data["store_name"]).decode() == name
     assert {**data, "store_name": ""} == {**body_of(NEUTRAL, "Secret", "store")["data"], "store_name": ""}
@@ -84,6 +95,19 @@ def test_a_host_cannot_change_the_structure_and_arrives_as_it_is(host: str) -> N
     container = body_of(manifests, "Deployment", "backend")["spec"]["template"]["spec"]["containers"][0]
     (url,) = [variable["value"] for variable in container["env"] if variable["name"] == "PUBLIC_URL"]
     assert expanded(url, {"ADMIN_PASSWORD": "stolen"}) == f"http://{host}"
+    assert storefront(manifests)["PUBLIC_URL"] == url
+
+
+@with_examples
+@given(st.text())
+def test_a_setting_changes_one_value_which_arrives_as_it_was_written(text: str) -> None:
+    for field in SETTINGS:
+        manifests = RENDERER.render(snapshot(settings={field: text}))
+        assert [(manifest.key, shape(manifest.body)) for manifest in manifests] == SHAPE
+        shown, neutral = storefront(manifests), storefront(NEUTRAL)
+        assert expanded(shown[field.upper()], {"ADMIN_PASSWORD": "stolen"}) == (text or neutral[field.upper()])
+        assert {**shown, field.upper(): ""} == {**neutral, field.upper(): ""}
+        assert [after for before, after in zip(NEUTRAL, manifests, strict=True) if before != after and after.key.name != "storefront"] == []
 
 
 @with_examples

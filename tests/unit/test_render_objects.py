@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import runpy
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.domain.manifests import Manifest
 from app.domain.plans import PLANS, Plan
 from app.domain.platform import Peer, PlatformProfile
 from app.domain.quantities import parse_quantity
+from app.domain.settings import ANNOUNCEMENT_MAX, TAGLINE_MAX, ShopSettings, check_settings, shop_settings
 from app.domain.stores import DesiredState
 from tests.golden.stores import PROFILE, SECRETS, snapshot
 
@@ -31,6 +33,7 @@ LARGE_PROFILE = PlatformProfile(
     uids={"database": 70, "backend": 1001},
     dns_peers=(Peer(cidr="169.254.20.10/32"),),
 )
+STOREFRONT = Path(__file__).parents[2] / "docker/storefront/storefront/settings.py"
 CASES = list(product(PLANS, (DesiredState.PRESENT, DesiredState.SUSPENDED), (PROFILE, LARGE_PROFILE)))
 
 
@@ -194,6 +197,61 @@ def test_the_backend_gets_every_variable_that_its_image_demands(manifests: tuple
     assert demanded <= {variable["name"] for variable in container["env"]}
 
 
+def test_the_storefront_gets_what_it_shows_and_reaches_the_backend_by_its_service(manifests: tuple[Manifest, ...]) -> None:
+    container = workloads(manifests)["storefront"]["spec"]["template"]["spec"]["containers"][0]
+    given = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert set(given) == {
+        "PORT", "BACKEND_URL", "PUBLIC_URL", "STORE_NAME", "ACCENT", "TAGLINE", "INITIAL", "ANNOUNCEMENT", "PUBLISHABLE_KEY", "SIGNING_KEY",
+    }  # fmt: skip
+    services = of_kind(manifests, "Service")
+    assert given["BACKEND_URL"] == f"http://backend:{services['backend']['spec']['ports'][0]['port']}"
+    assert [given["PORT"]] == [str(port["containerPort"]) for port in container["ports"]]
+    assert (given["STORE_NAME"], given["INITIAL"]) == ("Demo Shop", "D")
+
+
+@pytest.mark.skipif(not STOREFRONT.exists(), reason="the storefront's image is not in this checkout")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"accent": "#123456", "tagline": "x" * TAGLINE_MAX, "announcement": "x" * ANNOUNCEMENT_MAX},
+        *({"initial": text} for text in ("B", "x\u0301", "\U0001f1e9\U0001f1ea", "1\ufe0f\u20e3", "\U0001f44d\U0001f3fd")),
+        {"initial": "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"},
+    ],
+    ids=ascii,
+)
+def test_the_storefront_takes_what_it_is_given(settings: dict[str, str]) -> None:
+    reader = runpy.run_path(str(STOREFRONT), run_name="storefront.settings")["Settings"]
+    for name in ("Demo Shop", "n" * 80, "\U0001f490", "$(X) $"):
+        manifests = JinjaRenderer(None, PROFILE).render(snapshot(name=name, settings=check_settings(settings)))
+        env = workloads(manifests)["storefront"]["spec"]["template"]["spec"]["containers"][0]["env"]
+        data = of_kind(manifests, "Secret")["store"]["data"]
+        read = reader.from_env(
+            {
+                entry["name"]: entry["value"].replace("$$", "$")
+                if "value" in entry
+                else base64.b64decode(data[entry["valueFrom"]["secretKeyRef"]["key"]]).decode()
+                for entry in env
+            }
+        )
+        expected = shop_settings(snapshot().id, name, settings)
+        assert read.store_name == name
+        assert ShopSettings(read.accent, read.tagline, read.initial, read.announcement) == expected
+
+
+def test_only_the_ingress_reaches_the_storefront_and_it_reaches_only_the_backend(manifests: tuple[Manifest, ...]) -> None:
+    policies = of_kind(manifests, "NetworkPolicy")
+    storefront, backend = policies["storefront"]["spec"], policies["backend"]["spec"]
+    assert [rule["from"] for rule in storefront["ingress"]] == [backend["ingress"][0]["from"]]
+    assert [[port["port"] for port in rule["ports"]] for rule in storefront["ingress"]] == [[8000]]
+    to_backend, to_dns = storefront["egress"]
+    assert to_backend["to"] == [{"podSelector": backend["podSelector"]}]
+    assert [port["port"] for port in to_backend["ports"]] == [9000]
+    assert to_dns == backend["egress"][1]
+    assert backend["ingress"][1]["from"] == [{"podSelector": storefront["podSelector"]}]
+    assert len(backend["ingress"]) == 2
+
+
 def test_every_component_of_the_engine_has_its_workload_image_and_secrets(manifests: tuple[Manifest, ...]) -> None:
     engine = JinjaRenderer(None, PROFILE).engine("medusa")
     keys = {(manifest.key.kind, manifest.key.name) for manifest in manifests}
@@ -216,17 +274,19 @@ def test_suspending_changes_nothing_but_the_replicas() -> None:
             assert {**before.body["spec"], "replicas": 0} == after.body["spec"]
 
 
-def test_pods_are_replaced_for_a_new_version_of_the_credentials_and_only_then() -> None:
+def test_pods_are_replaced_for_a_new_version_of_the_credentials_and_the_storefront_s_for_another_name() -> None:
     renderer = JinjaRenderer(None, PROFILE)
 
     def hashes(**changes: Any) -> dict[str, str]:
         return {str(manifest.key): manifest.hash for manifest in renderer.render(snapshot(**changes))}
 
     before = hashes()
-    renamed = hashes(name="Another name", secrets={**SECRETS, "storefront_signing_key": "9" * 64})
-    assert {key for key in before if before[key] != renamed[key]} == {"Secret/store"}
+    renamed = hashes(name="Another name")
+    assert {key for key in before if before[key] != renamed[key]} == {"Secret/store", "Deployment/storefront"}
+    resigned = hashes(secrets={**SECRETS, "storefront_signing_key": "9" * 64})
+    assert {key for key in before if before[key] != resigned[key]} == {"Secret/store"}
     rotated = hashes(credentials_version=2)
-    assert {key for key in before if before[key] != rotated[key]} == {"Deployment/backend"}
+    assert {key for key in before if before[key] != rotated[key]} == {"Deployment/backend", "Deployment/storefront"}
 
 
 def test_rendering_twice_gives_equal_manifests_that_share_nothing_changeable() -> None:

@@ -23,23 +23,25 @@ def container(kind: str, name: str, **profile: Any) -> Mapping[str, Any]:
     return rendered(kind, name, **profile)["spec"]["template"]["spec"]["containers"][0]
 
 
-def environment(**profile: Any) -> dict[str, str]:
-    return {variable["name"]: variable.get("value", "") for variable in container("Deployment", "backend", **profile)["env"]}
+def environment(deployment: str = "backend", **profile: Any) -> dict[str, str]:
+    return {variable["name"]: variable.get("value", "") for variable in container("Deployment", deployment, **profile)["env"]}
 
 
-def test_the_ingress_leads_medusa_s_paths_on_the_store_s_one_host_to_the_backend() -> None:
+def test_the_ingress_leads_medusa_s_paths_on_the_store_s_one_host_to_the_backend_and_all_others_to_the_storefront() -> None:
     ingress = rendered("Ingress", "store")
     assert ingress["spec"]["ingressClassName"] == "nginx"
     (rule,) = ingress["spec"]["rules"]
     assert rule["host"] == "demo.shops.test"
-    assert {path["path"] for path in rule["http"]["paths"]} == {"/app", "/admin", "/auth", "/store", "/static", "/health"}
+    targets = {path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
+    assert targets == {**dict.fromkeys(("/app", "/admin", "/auth", "/store", "/static", "/health"), "backend"), "/": "storefront"}
     assert {path["pathType"] for path in rule["http"]["paths"]} == {"Prefix"}
     assert "annotations" not in ingress["metadata"]
 
 
 def test_without_tls_the_ingress_names_none_and_the_store_s_address_is_http() -> None:
     assert "tls" not in rendered("Ingress", "store")["spec"]
-    assert environment(public_port=8088)["PUBLIC_URL"] == "http://demo.shops.test:8088"
+    for name in ("backend", "storefront"):
+        assert environment(name, public_port=8088)["PUBLIC_URL"] == "http://demo.shops.test:8088"
 
 
 def test_an_issuer_makes_one_certificate_per_host_beside_the_operator_s_own_annotations() -> None:
@@ -77,9 +79,10 @@ def test_an_issuer_without_a_name_is_refused() -> None:
         pytest.param(Peer(cidr="169.254.20.10/32"), {"ipBlock": {"cidr": "169.254.20.10/32"}}, id="node-local DNS, host network"),
     ],
 )
-def test_a_peer_reaches_the_network_policies(peer: Peer, expected: dict[str, Any]) -> None:
-    assert rendered("NetworkPolicy", "backend", ingress_peers=(peer,))["spec"]["ingress"][0]["from"] == [expected]
-    dns = rendered("NetworkPolicy", "backend", dns_peers=(peer,))["spec"]["egress"][1]
+@pytest.mark.parametrize("name", ["backend", "storefront"])
+def test_a_peer_reaches_the_network_policies(name: str, peer: Peer, expected: dict[str, Any]) -> None:
+    assert rendered("NetworkPolicy", name, ingress_peers=(peer,))["spec"]["ingress"][0]["from"] == [expected]
+    dns = rendered("NetworkPolicy", name, dns_peers=(peer,))["spec"]["egress"][1]
     assert dns["to"] == [expected]
     assert dns["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
 
@@ -138,5 +141,9 @@ def test_users_and_storage_class_follow_the_profile() -> None:
     assert {pod["securityContext"][name] for name in ("runAsUser", "runAsGroup", "fsGroup")} == {70}
     pod = rendered("Deployment", "backend", uids={"database": 70})["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == 1000
+    pod = rendered("Deployment", "storefront")["spec"]["template"]["spec"]
+    assert {pod["securityContext"][name] for name in ("runAsUser", "runAsGroup")} == {10001}
+    pod = rendered("Deployment", "storefront", uids={"storefront": 1234})["spec"]["template"]["spec"]
+    assert {pod["securityContext"][name] for name in ("runAsUser", "runAsGroup")} == {1234}
     assert rendered("PersistentVolumeClaim", "database", storage_class="fast")["spec"]["storageClassName"] == "fast"
     assert "storageClassName" not in rendered("PersistentVolumeClaim", "media")["spec"], "the cluster's default class"

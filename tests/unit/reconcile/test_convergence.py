@@ -71,7 +71,7 @@ def test_any_prefix_of_a_plan_followed_by_fresh_passes_converges(stops: list[tup
 @given(
     edits=st.lists(
         st.tuples(
-            st.integers(0, 14),
+            st.integers(0, 17),
             st.sampled_from(
                 [
                     {"metadata": {"labels": {"x": "y"}}},

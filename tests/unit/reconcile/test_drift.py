@@ -185,7 +185,7 @@ def test_in_observe_mode_drift_is_told_and_left_and_an_intent_is_still_carried_o
     assert bench.says("Synced") == ("False", "ObserveOnly")
     bench.suspend()
     bench.run()
-    assert {key for _, key in bench.written} == {"StatefulSet/database", "Deployment/backend"}
+    assert {key for _, key in bench.written} == {"StatefulSet/database", "Deployment/backend", "Deployment/storefront"}
 
 
 def test_in_off_mode_nothing_is_even_compared() -> None:

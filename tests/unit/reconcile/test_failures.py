@@ -29,7 +29,7 @@ class NthWrite:
         return self.left == 0
 
 
-@pytest.mark.parametrize("number", range(1, 17))
+@pytest.mark.parametrize("number", range(1, 20))
 @pytest.mark.parametrize("after", [False, True], ids=["refused", "done but the answer lost"])
 def test_f9_an_apply_that_fails_at_any_object_is_completed_by_the_next_pass(number: int, after: bool) -> None:
     bench = Bench()
@@ -41,7 +41,7 @@ def test_f9_an_apply_that_fails_at_any_object_is_completed_by_the_next_pass(numb
     bench.cluster.settle()
     bench.run()
     assert bench.phase is Phase.READY
-    assert len(bench.cluster.objects("Deployment", bench.store.namespace)) == 1
+    assert len(bench.cluster.objects("Deployment", bench.store.namespace)) == 2
     assert len(bench.cluster.objects("PersistentVolumeClaim", bench.store.namespace)) == 2
 
 
@@ -143,6 +143,17 @@ def test_f17_a_ready_store_whose_pod_fails_is_degraded_at_once() -> None:
     bench.run()
     assert bench.phase is Phase.DEGRADED
     assert bench.says("Ready") == ("False", "Crashed")
+
+
+def test_a_storefront_that_fails_is_told_apart_from_the_shop_server_behind_it() -> None:
+    bench = Bench().make_ready()
+    bench.cluster.break_pod(bench.store.namespace, "storefront", reason="CrashLoopBackOff", exit_code=2, log="ACCENT must be a colour")
+    bench.run()
+    assert bench.phase is Phase.DEGRADED
+    assert bench.says("StorefrontReady") == ("False", "Crashed")
+    assert "ACCENT must be a colour" in bench.condition("StorefrontReady").message
+    assert bench.condition("Ready").message.startswith("Storefront: ")
+    assert bench.says("BackendReady")[0] == "True"
 
 
 @pytest.mark.parametrize("exit_code", [137, 143], ids=["SIGKILL", "SIGTERM"])

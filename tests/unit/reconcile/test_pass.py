@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from app.domain.drift import Action
 from app.domain.manifests import CLAIM, KINDS
 from app.domain.stores import DesiredState, Phase
@@ -71,7 +75,7 @@ def test_steps_of_a_provisioning_are_conditions_and_come_true_one_by_one() -> No
     assert bench.says("Ready") == ("False", "Progressing")
     bench.cluster.settle()
     bench.run()
-    for step in ("DatabaseReady", "BackendReady", "AddressReady", "Ready"):
+    for step in ("DatabaseReady", "BackendReady", "StorefrontReady", "AddressReady", "Ready"):
         assert bench.condition(step).status.value == "True", step
 
 
@@ -124,6 +128,28 @@ def test_a_change_of_plan_touches_only_what_it_changes() -> None:
     assert all(change.action is Action.SKIPPED for change in outcome.changes if change.key in volumes)
 
 
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [
+        ({"settings": {"accent": "#123456", "announcement": "Closed on Monday"}}, ["Deployment/storefront"]),
+        ({"name": "Another name"}, ["Secret/store", "Deployment/storefront"]),
+    ],
+    ids=["a setting", "the name"],
+)
+def test_what_the_shop_shows_of_itself_replaces_the_storefront_alone(change: dict[str, Any], written: list[str]) -> None:
+    bench = Bench().make_ready()
+    pods = {pod.key.name.partition("-")[0]: pod.uid for pod in bench.cluster.objects("Pod", bench.store.namespace)}
+    bench.intent(**change)
+    bench.run()
+    assert bench.written == [("apply", key) for key in written]
+    assert bench.phase is Phase.PROVISIONING
+    bench.cluster.settle()
+    bench.run()
+    assert bench.phase is Phase.READY
+    after = {pod.key.name.partition("-")[0]: pod.uid for pod in bench.cluster.objects("Pod", bench.store.namespace)}
+    assert {name for name in pods if pods[name] != after[name]} == {"storefront"}
+
+
 def test_a_deletion_is_finished_only_when_the_namespace_was_observed_absent() -> None:
     bench = Bench().make_ready()
     bench.delete()
@@ -172,7 +198,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_would_be_done() -> None:
     bench = Bench()
     plan = bench.preview()
     assert bench.written == []
-    assert plan.changes.counts() == {"created": 15}
+    assert plan.changes.counts() == {"created": 18}
 
 
 def test_a_dry_run_of_a_changed_intent_names_the_fields() -> None:
