@@ -59,6 +59,12 @@ class Forbidden(StoreyardError):
     code = "forbidden"
 
 
+class Outdated(StoreyardError):
+    """The change was asked for of an intent that is no longer the present one. data: asked, generation."""
+
+    code = "outdated"
+
+
 class IdempotencyMismatch(StoreyardError):
     """The key was used before with another request. data: key."""
 

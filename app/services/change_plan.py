@@ -14,8 +14,8 @@ from app.services.quotas import check_room, lock_platform, lock_tenant, refuse_f
 from app.services.views import StoreView
 
 
-def change_plan(services: Services, actor: Actor, *, tenant_id: str, store_id: str, plan: str) -> StoreView:
-    """Raises NotFound, InvalidIntent (unknown plan, disk too small or fixed, store to be deleted), QuotaExceeded, Forbidden (frozen)."""
+def change_plan(services: Services, actor: Actor, *, tenant_id: str, store_id: str, plan: str, asked_of: int | None = None) -> StoreView:
+    """Raises NotFound, InvalidIntent (unknown plan, disk too small or fixed, store to be deleted), QuotaExceeded, Forbidden (frozen), Outdated."""
     wanted = plan_named(plan)
     with services.sessions.tenant(tenant_id) as session:
         tenant = lock_tenant(session, tenant_id)
@@ -28,7 +28,7 @@ def change_plan(services: Services, actor: Actor, *, tenant_id: str, store_id: s
             if any(getattr(growth, name) > 0 for name in RESOURCES):
                 refuse_frozen(tenant, "store.plan")
             check_room(session, services, tenant, growth, now=services.clock.now())
-            with changed_intent(session, services, actor, store, "store.plan"):
+            with changed_intent(session, services, actor, store, "store.plan", asked_of=asked_of):
                 store.plan = wanted.name
         return store_view(services, store)
 

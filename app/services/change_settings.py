@@ -13,13 +13,15 @@ from app.services.present import store_view
 from app.services.views import StoreView
 
 
-def change_settings(services: Services, actor: Actor, *, tenant_id: str, store_id: str, settings: Mapping[str, Any]) -> StoreView:
-    """Those named are changed, the others stay; an empty text takes a choice back. Raises NotFound and InvalidIntent."""
+def change_settings(
+    services: Services, actor: Actor, *, tenant_id: str, store_id: str, settings: Mapping[str, Any], asked_of: int | None = None
+) -> StoreView:
+    """Those named are changed, the others stay; an empty text takes a choice back. Raises NotFound, InvalidIntent and Outdated."""
     wishes = check_settings(settings)
     with services.sessions.tenant(tenant_id) as session:
         store = lock_wanted_store(session, store_id)
         wanted = with_wishes(store.settings, wishes)
         if wanted != store.settings:
-            with changed_intent(session, services, actor, store, "store.settings"):
+            with changed_intent(session, services, actor, store, "store.settings", asked_of=asked_of):
                 store.settings = wanted
         return store_view(services, store)

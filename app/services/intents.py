@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from app.domain.actors import Actor
-from app.domain.errors import InvalidIntent, NotFound
+from app.domain.errors import InvalidIntent, NotFound, Outdated
 from app.domain.stores import DesiredState
 from app.models import Store
 from app.services import audit
@@ -50,8 +50,15 @@ def lock_wanted_store(session: Session, store_id: str) -> Store:
 
 
 @contextmanager
-def changed_intent(session: Session, services: Services, actor: Actor, store: Store, action: str) -> Generator[None]:
-    """Around a change of a locked store's intent: generation + 1, a fresh deadline and fresh counts, audit entry, wake after the commit."""
+def changed_intent(
+    session: Session, services: Services, actor: Actor, store: Store, action: str, *, asked_of: int | None = None
+) -> Generator[None]:
+    """Around a change of a locked store's intent: generation + 1, a fresh deadline and fresh counts, audit entry, wake after the commit.
+
+    `asked_of` is the generation that the asker saw; Outdated where it is no longer the present one. What changes nothing is never outdated.
+    """
+    if asked_of is not None and asked_of != store.generation:
+        raise Outdated("This store was changed meanwhile.", asked=asked_of, generation=store.generation)
     now = services.clock.now()
     before = intent_of(store)
     yield

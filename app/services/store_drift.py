@@ -37,10 +37,10 @@ def store_drift(services: Services, *, tenant_id: str, store_id: str, only_open:
     if only_open:
         statement = statement.where(DriftEvent.repaired_at.is_(None))
     with services.sessions.tenant(tenant_id) as session:
-        return tuple(map(_view, session.scalars(statement)))
+        return tuple(map(drift_view, session.scalars(statement)))
 
 
-def _view(row: DriftEvent) -> DriftView:
+def drift_view(row: DriftEvent) -> DriftView:
     return DriftView(
         row.id, row.store_id, row.kind, row.name, row.path, row.drift_class, row.manager, row.before, row.after,
         row.detected_at, row.repaired_at, row.run_id,
