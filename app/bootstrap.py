@@ -13,12 +13,13 @@ from redis import Redis
 from app.adapters.clock import SystemClock
 from app.adapters.jinja import JinjaRenderer
 from app.adapters.kubernetes import KubernetesCluster
+from app.adapters.mail import LogMailer, SmtpMailer
 from app.adapters.passwords import Argon2Passwords
 from app.adapters.rq import RqWakeQueue, connect
 from app.adapters.vault import FernetVault
-from app.config import Settings
+from app.config import MailServer, Settings
 from app.models.session import Sessions
-from app.ports import Cluster, Metrics, NullMetrics
+from app.ports import Cluster, Mailer, Metrics, NullMetrics
 from app.reconcile.circuit import CircuitCluster
 from app.services.context import Services
 from app.services.masking import masked
@@ -47,7 +48,16 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         policy=settings.policy,
         profile=settings.profile,
         metrics=metrics,
+        portal=settings.portal,
+        mailer=_mailer(settings.mail),
     )
+
+
+def _mailer(server: MailServer | None) -> Mailer:
+    if server is None:
+        return LogMailer()
+    login = None if server.user is None or server.password is None else (server.user, server.password)
+    return SmtpMailer(server.host, server.port, sender=server.sender, login=login, tls=server.tls)
 
 
 @lru_cache(maxsize=1)

@@ -6,11 +6,14 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from cryptography.fernet import Fernet
 
+from app.domain.errors import InvalidIntent
+from app.domain.people import Portal, check_email
 from app.domain.platform import PLATFORM_QUOTA, TENANT_QUOTA, Peer, PlatformPolicy, PlatformProfile
 from app.domain.quotas import RESOURCES, Amount
 
@@ -30,6 +33,18 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class MailServer:
+    """An SMTP server. `tls`: "starttls" (asked for, and nothing sent without it), "implicit" (from the first byte), or "off"."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None = field(repr=False)
+    sender: str
+    tls: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What this installation is. `secret` values are kept out of the repr by the fields that hold them."""
 
@@ -45,6 +60,8 @@ class Settings:
     metrics_port: int = 0
     metrics_host: str = "127.0.0.1"
     metrics_token: str | None = None
+    portal: Portal = field(default_factory=Portal)
+    mail: MailServer | None = None
 
     def __repr__(self) -> str:
         return f"Settings(kubeconfig={self.kubeconfig!r}, profile={self.profile!r}, policy={self.policy!r})"
@@ -66,6 +83,11 @@ class Settings:
             metrics_port=reader.read("METRICS_PORT", _number(0, 65535), default=0),
             metrics_host=reader.read("METRICS_HOST", _text, default="127.0.0.1"),
             metrics_token=reader.read("METRICS_TOKEN", _token, default=None),
+            portal=Portal(
+                public_url=reader.read("PUBLIC_URL", _web_address, default=Portal().public_url),
+                sign_ups=reader.read("SIGN_UPS", _one_of("on", "off"), default="on") == "on",
+            ),
+            mail=reader.read("SMTP_URL", _mail_server, default=None),
         )
         reader.finish()
         return settings
@@ -99,9 +121,9 @@ def _policy(reader: _Reader) -> PlatformPolicy:
         "tenant_quota": reader.read("TENANT_QUOTA", _amount(TENANT_QUOTA), default=TENANT_QUOTA),
         "platform_quota": reader.read("PLATFORM_QUOTA", _amount(PLATFORM_QUOTA), default=PLATFORM_QUOTA),
     }
-    for field in fields(PlatformPolicy):
-        if field.name not in values:
-            values[field.name] = reader.read(field.name.upper(), _number(1, 100_000), default=getattr(default, field.name))
+    for known in fields(PlatformPolicy):
+        if known.name not in values:
+            values[known.name] = reader.read(known.name.upper(), _number(1, 100_000), default=getattr(default, known.name))
     return PlatformPolicy(**values)
 
 
@@ -164,6 +186,52 @@ def _queue_url(value: str) -> str:
     if not re.match(r"(redis|rediss|unix)://", value):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return value
+
+
+def _web_address(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://portal.example.com")
+    return value.rstrip("/")
+
+
+def _mail_server(value: str) -> MailServer:
+    """smtp://user:password@host:587?from=shop@example.com; smtps:// for TLS from the first byte; tls=off for a server on this machine."""
+    parts = _split(value)
+    options = {name: texts[-1] for name, texts in parse_qs(parts.query).items()}
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise ValueError("must be an address such as smtp://user:password@host:587?from=shop@example.com")
+    if unknown := set(options) - {"from", "tls"}:
+        raise ValueError(f"knows the options from and tls, not {', '.join(sorted(unknown))}")
+    if options.get("tls", "on") not in ("on", "off"):
+        raise ValueError("has tls=on or tls=off")
+    tls = "off" if options.get("tls") == "off" else "starttls" if parts.scheme == "smtp" else "implicit"
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("needs a user and a password, or neither")
+    if parts.username is not None and tls == "off":
+        raise ValueError("must not send a password without TLS")
+    try:
+        sender = check_email(options.get("from", ""))
+    except InvalidIntent:
+        raise ValueError("must name the sender, such as ?from=shop@example.com") from None
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or (465 if parts.scheme == "smtps" else 587),
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        sender=sender,
+        tls=tls,
+    )
+
+
+def _split(value: str) -> SplitResult:
+    """The parts of an address. Not chained: an error's text would hold the address, and with it a password."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not an address: host or port cannot be read") from None
+    return parts
 
 
 def _vault_keys(value: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ The contract suite in tests/contract/ states what every `Cluster` must do, and r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -219,6 +219,29 @@ class Passwords(Protocol):
     def outdated(self, hashed: str) -> bool:
         """Whether it was made with weaker parameters than today's: to be made anew when the password is next at hand."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message in plain text to one address. The text may hold a link that lets its reader in."""
+
+    to: str
+    subject: str
+    text: str = field(repr=False)
+
+
+class Mailer(Protocol):
+    """Mail that people wait for, a minute at most. What cannot be sent is logged: they ask again."""
+
+    def send(self, mail: Mail) -> None:
+        """Take it and return at once, so that no answer tells by its time whether there was a mail. Raises nothing."""
+        ...
+
+
+class NullMailer:
+    """Sends nothing: for processes in which nobody asks for mail."""
+
+    def send(self, mail: Mail) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

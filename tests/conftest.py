@@ -25,6 +25,7 @@ from app.services.context import Services
 from app.services.upgrade_schema import upgrade
 from tests import servers
 from tests.fakes.clock import FakeClock
+from tests.fakes.mailer import FakeMailer
 from tests.fakes.passwords import FakePasswords
 from tests.fakes.queue import FakeQueue
 from tests.fakes.renderer import FakeRenderer
@@ -144,7 +145,7 @@ def queue() -> FakeQueue:
 
 @pytest.fixture
 def services(sessions: Sessions, clock: FakeClock, queue: FakeQueue) -> Services:
-    """Use cases on the real database; queue, clock, templates, vault and passwords are fakes, and there is no cluster."""
+    """Use cases on the real database; queue, clock, templates, vault, passwords and mail are fakes, and there is no cluster."""
     return Services(
         sessions=sessions,
         queue=queue,
@@ -155,6 +156,7 @@ def services(sessions: Sessions, clock: FakeClock, queue: FakeQueue) -> Services
         cluster=_no_cluster,
         policy=PlatformPolicy(),
         profile=PlatformProfile(),
+        mailer=FakeMailer(),
     )
 
 

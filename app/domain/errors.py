@@ -71,6 +71,30 @@ class IdempotencyMismatch(StoreyardError):
     code = "idempotency_mismatch"
 
 
+class LogInRefused(StoreyardError):
+    """E-mail address and password do not belong together. Which of them is wrong, or unknown, is not said."""
+
+    code = "log_in_refused"
+
+
+class TooManyAttempts(StoreyardError):
+    """Wait before the next attempt. data: what (app.domain.throttle.Throttled), seconds."""
+
+    code = "too_many_attempts"
+
+
+class LinkInvalid(StoreyardError):
+    """A link that was sent by mail is used, too old, taken back or incomplete: which, nobody can tell."""
+
+    code = "link_invalid"
+
+
+class SignUpsOff(StoreyardError):
+    """This installation takes no new accounts but invited ones."""
+
+    code = "sign_ups_off"
+
+
 class LeaseLost(StoreyardError):
     """Another worker holds the store now: whatever this one learned is void. data: store_id."""
 

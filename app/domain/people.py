@@ -1,4 +1,4 @@
-"""People: their roles in a tenant, and the rules of e-mail addresses and passwords.
+"""People: their roles in a tenant, the rules of e-mail addresses and passwords, and how long what lets them in is good.
 
 An address is checked for its form alone; whether somebody reads what is sent there, only a mail can tell. Addresses are kept in lower case,
 so that one person has one account. Internationalised addresses are not taken: two that look alike would be two people.
@@ -7,6 +7,8 @@ so that one person has one account. Internationalised addresses are not taken: t
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from app.domain.errors import InvalidIntent
@@ -18,12 +20,45 @@ _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
+# A session ends when it was not used for so long, and in any case after the longest time.
+SESSION_IDLE, SESSION_LONGEST = timedelta(days=14), timedelta(days=60)
+# Acting for a tenant ends by itself, lest somebody forget whom they act for.
+ACTING_LONGEST = timedelta(hours=1)
+RESET_TIME = timedelta(hours=1)
+INVITE_TIME = timedelta(days=7)
+
+
 class Role(StrEnum):
-    """What a person may do for a tenant. Every tenant that has had an owner keeps one."""
+    """What a person may do for a tenant, from most to least. Every tenant that has had an owner keeps one."""
 
     OWNER = "owner"
     MEMBER = "member"
     VIEWER = "viewer"
+
+    def covers(self, needed: Role) -> bool:
+        """Whether whoever has this role may do what the other one may."""
+        roles = list(Role)
+        return roles.index(self) <= roles.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from. The address is the client's own, as the trusted proxy tells it; None at a shell."""
+
+    address: str | None = None
+    user_agent: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """The portal of this installation. `public_url` is where browsers find it, without a final slash."""
+
+    public_url: str = "http://localhost:8000"
+    sign_ups: bool = True
+
+    def link(self, path: str) -> str:
+        return f"{self.public_url}/{path}"
 
 
 def normal_email(text: str) -> str:

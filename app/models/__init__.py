@@ -1,5 +1,6 @@
 """Tables. Plain SQLAlchemy: the web, the worker and the command line use the same sessions (app.models.session)."""
 
+from app.models.accounts import AuthSession, Invite, PasswordReset, Throttle
 from app.models.base import Base, TenantOwned
 from app.models.history import DriftEvent, Event, ReconcileRun
 from app.models.platform import DEFAULT_CLUSTER_ID, ClusterRow, Platform
@@ -10,14 +11,17 @@ from app.models.tenants import Membership, Tenant, User
 __all__ = [
     "DEFAULT_CLUSTER_ID",
     "AuditEntry",
+    "AuthSession",
     "Base",
     "ClusterRow",
     "DriftEvent",
     "Event",
     "IdempotencyKey",
     "InventoryObject",
+    "Invite",
     "Lease",
     "Membership",
+    "PasswordReset",
     "Platform",
     "QuotaOverride",
     "ReconcileRun",
@@ -25,5 +29,6 @@ __all__ = [
     "StoreCondition",
     "Tenant",
     "TenantOwned",
+    "Throttle",
     "User",
 ]

@@ -21,12 +21,14 @@ from app.services.views import UserView
 def change_role(services: Services, actor: Actor, *, tenant_id: str, user_id: str, role: Role | None) -> UserView:
     """None takes the person out of the tenant. The answer shows this tenant's membership alone.
 
-    Raises Forbidden unless an operator or an owner of the tenant asks, InvalidIntent (the last owner), NotFound (tenant, user).
+    Raises Forbidden unless an operator or an owner of the tenant asks, or the person to leave; InvalidIntent (the last owner), NotFound
+    (tenant, user).
     """
     with services.sessions.tenant(tenant_id) as session:
         # Held to the end: of two owners who remove each other at once, one comes second.
         tenant = lock_tenant(session, tenant_id)
-        if not _is_owner(session, actor):
+        leaves = role is None and (actor.kind, actor.id) == (ActorKind.USER, user_id)
+        if not leaves and not is_owner(session, actor):
             audit.require_operator(actor, "member.role")
         user = session.get(User, user_id)
         if user is None:
@@ -63,7 +65,7 @@ def audit_role(
     )
 
 
-def _is_owner(session: Session, actor: Actor) -> bool:
+def is_owner(session: Session, actor: Actor) -> bool:
     """Whether the actor is a person who owns the session's tenant."""
     if actor.kind is not ActorKind.USER:
         return False

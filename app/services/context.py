@@ -8,9 +8,10 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.domain.people import Portal
 from app.domain.platform import PlatformPolicy, PlatformProfile
 from app.models.session import Sessions
-from app.ports import Clock, Cluster, ManifestRenderer, Metrics, NullMetrics, Passwords, Vault, WakeQueue
+from app.ports import Clock, Cluster, Mailer, ManifestRenderer, Metrics, NullMailer, NullMetrics, Passwords, Vault, WakeQueue
 
 T = TypeVar("T")
 
@@ -40,3 +41,5 @@ class Services:
     profile: PlatformProfile
     executor: Executor = field(default_factory=lambda: ContextExecutor(8, "apply"))
     metrics: Metrics = field(default_factory=NullMetrics)
+    portal: Portal = field(default_factory=Portal)
+    mailer: Mailer = field(default_factory=NullMailer)

@@ -48,7 +48,7 @@ def create_user(
         id=new_id(now), email=email, name=name, is_operator=operator, password_hash=chosen.hashed, password_set_at=now, created_at=now
     )
     with services.sessions.platform("an account belongs to no tenant") as session:
-        _insert(session, user)
+        insert_user(session, user)
         after = {"email": email, "name": name, "operator": operator}
         audit.record(session, actor, "user.create", now=now, target=("user", user.id), tenant_id=None, after=after)
         memberships: tuple[tuple[Membership, str], ...] = ()
@@ -63,7 +63,8 @@ def create_user(
         return NewUserView(user_view(user, memberships), chosen.generated)
 
 
-def _insert(session: Session, user: User) -> None:
+def insert_user(session: Session, user: User) -> None:
+    """Raises NameTaken (email)."""
     session.add(user)
     try:
         session.flush()

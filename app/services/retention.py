@@ -15,11 +15,24 @@ from sqlalchemy import ColumnElement, CursorResult, delete, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.actors import Actor, ActorKind
-from app.models import AuditEntry, DriftEvent, Event, IdempotencyKey, ReconcileRun, Store
+from app.models import (
+    AuditEntry,
+    AuthSession,
+    DriftEvent,
+    Event,
+    IdempotencyKey,
+    Invite,
+    PasswordReset,
+    ReconcileRun,
+    Store,
+    Throttle,
+)  # fmt: skip
 from app.services import audit
 from app.services.context import Services
 
 BATCH = 1000
+# Days that an invitation which nobody accepted is still listed, as too old.
+INVITES_SHOWN = 30
 SYSTEM = Actor(ActorKind.SYSTEM, "retention", "retention")
 
 
@@ -32,6 +45,10 @@ class RetentionReport:
     reconcile_runs: int
     audit: int
     idempotency_keys: int
+    auth_sessions: int
+    password_resets: int
+    invites: int
+    throttles: int
     stores: int
 
 
@@ -53,6 +70,10 @@ def retention(services: Services, actor: Actor = SYSTEM, *, batch: int = BATCH) 
             IdempotencyKey.expires_at < now,
             batch,
         ),
+        auth_sessions=_trim(services, [AuthSession.id], AuthSession.expires_at < now, batch),
+        password_resets=_trim(services, [PasswordReset.id], PasswordReset.expires_at < now, batch),
+        invites=_trim(services, [Invite.id], Invite.expires_at < before(INVITES_SHOWN), batch),
+        throttles=_trim(services, [Throttle.kind, Throttle.key], Throttle.expires_at < now, batch),
         stores=_trim(services, [Store.id], Store.gone_at < before(max(policy.gone_days, policy.host_hold_days)), batch),
     )
     removed = {name: count for name, count in asdict(report).items() if count}

@@ -1,13 +1,17 @@
-"""A new password in place of the former, which is forgotten."""
+"""A new password in place of the former, which is forgotten: with it ends every session it let in, and every link for another."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from app.domain.actors import Actor, ActorKind
 from app.domain.errors import NotFound
-from app.models import User
+from app.models import PasswordReset, User
 from app.services import audit
+from app.services.auth_sessions import end_sessions
 from app.services.context import Services
 from app.services.passwords import new_password
 from app.services.present import user_view
@@ -32,7 +36,14 @@ def set_password(services: Services, actor: Actor, *, user_id: str, password: st
         user = session.scalar(select(User).where(User.id == user_id).with_for_update(key_share=True))
         if user is None:
             raise NotFound("There is no such user.", what="user", id=user_id)
-        after = {"email": user.email, "password": "set" if user.password_hash is None else "changed"}
-        user.password_hash, user.password_set_at = chosen.hashed, now
-        audit.record(session, actor, "user.password", now=now, target=("user", user.id), tenant_id=None, after=after)
+        put_password(session, actor, user, chosen.hashed, now=now)
         return NewUserView(user_view(user, memberships_of(session, user.id)), chosen.generated)
+
+
+def put_password(session: Session, actor: Actor, user: User, hashed: str, *, now: datetime, but: str | None = None) -> int:
+    """In the caller's transaction, which is the platform's and holds the user's row; how many sessions ended. `but` is one that stays."""
+    after = {"email": user.email, "password": "set" if user.password_hash is None else "changed"}
+    user.password_hash, user.password_set_at = hashed, now
+    session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+    audit.record(session, actor, "user.password", now=now, target=("user", user.id), tenant_id=None, after=after)
+    return end_sessions(session, user.id, but=but)

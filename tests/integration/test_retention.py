@@ -9,15 +9,31 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.models import AuditEntry, Base, DriftEvent, Event, IdempotencyKey, ReconcileRun, Store
+from app.domain.people import Role
+from app.domain.throttle import Throttled
+from app.models import (
+    AuditEntry,
+    AuthSession,
+    Base,
+    DriftEvent,
+    Event,
+    IdempotencyKey,
+    Invite,
+    PasswordReset,
+    ReconcileRun,
+    Store,
+    Throttle,
+    User,
+)  # fmt: skip
 from app.services.context import Services
 from app.services.delete_store import delete_store
-from app.services.retention import retention
+from app.services.retention import INVITES_SHOWN, retention
 from app.services.views import StoreView
 from tests.factories import MERCHANT, OPERATOR, make_id, make_store, make_tenant, set_gone
 from tests.fakes.clock import FakeClock
 
 MOMENT = timedelta(seconds=1)
+PERSON = make_id()
 
 
 def event(store: StoreView, at: datetime) -> Base:
@@ -46,12 +62,37 @@ def key(store: StoreView, at: datetime) -> Base:
     )
 
 
+def login(store: StoreView, at: datetime) -> Base:
+    return AuthSession(
+        id=make_id(), token_hash=make_id().encode(), user_id=PERSON, user_agent="", created_at=at, last_seen_at=at, expires_at=at
+    )
+
+
+def reset(store: StoreView, at: datetime) -> Base:
+    return PasswordReset(id=make_id(), token_hash=make_id().encode(), user_id=PERSON, created_at=at, expires_at=at)
+
+
+def invitation(store: StoreView, at: datetime) -> Base:
+    return Invite(
+        id=make_id(), tenant_id=store.tenant_id, email=f"{make_id()}@example.com", role=Role.VIEWER, token_hash=make_id().encode(),
+        invited_by="", created_at=at, expires_at=at,
+    )  # fmt: skip
+
+
+def attempts(store: StoreView, at: datetime) -> Base:
+    return Throttle(kind=Throttled.LOG_IN_ACCOUNT, key=make_id().encode(), attempts=1, expires_at=at)
+
+
 RECORDS: list[tuple[str, str, Callable[[StoreView, datetime], Base], str | None]] = [
     ("events", "event_days", event, "event_days"),
     ("drift_events", "event_days", drift, "event_days"),
     ("reconcile_runs", "run_days", run, "run_days"),
     ("audit", "audit_days", entry, "audit_days"),
     ("idempotency_keys", "expiry", key, None),
+    ("auth_sessions", "expiry", login, None),
+    ("password_resets", "expiry", reset, None),
+    ("invites", "a month after expiry", invitation, None),
+    ("throttles", "expiry", attempts, None),
 ]
 
 
@@ -70,8 +111,10 @@ def test_f30_a_record_is_kept_to_its_last_second_and_no_longer(
     days: str | None,
 ) -> None:
     store = make_store(services)
-    age = timedelta(days=getattr(services.policy, days)) if days else timedelta()
+    age = timedelta(days=getattr(services.policy, days)) if days else timedelta(days=INVITES_SHOWN if name == "invites" else 0)
     with services.sessions.platform("a test sets the scene") as session:
+        session.add(User(id=PERSON, email="mia@example.com", name="Mia", is_operator=False, created_at=clock.now()))
+        session.flush()
         old, kept = make(store, clock.now() - age - MOMENT), make(store, clock.now() - age)
         session.add_all([old, kept])
     before = count(services, type(old))
