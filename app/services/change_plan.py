@@ -15,7 +15,9 @@ from app.services.views import StoreView
 
 
 def change_plan(services: Services, actor: Actor, *, tenant_id: str, store_id: str, plan: str, asked_of: int | None = None) -> StoreView:
-    """Raises NotFound, InvalidIntent (unknown plan, disk too small or fixed, store to be deleted), QuotaExceeded, Forbidden (frozen), Outdated."""
+    """Raises NotFound, InvalidIntent (unknown plan, disk too small or fixed, store to be deleted), QuotaExceeded, Forbidden (frozen) and
+    Outdated.
+    """
     wanted = plan_named(plan)
     with services.sessions.tenant(tenant_id) as session:
         tenant = lock_tenant(session, tenant_id)
