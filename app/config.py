@@ -61,6 +61,7 @@ class Settings:
     metrics_host: str = "127.0.0.1"
     metrics_token: str | None = None
     portal: Portal = field(default_factory=Portal)
+    trusted_proxies: int = 0
     mail: MailServer | None = None
 
     def __repr__(self) -> str:
@@ -87,6 +88,7 @@ class Settings:
                 public_url=reader.read("PUBLIC_URL", _web_address, default=Portal().public_url),
                 sign_ups=reader.read("SIGN_UPS", _one_of("on", "off"), default="on") == "on",
             ),
+            trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 10), default=0),
             mail=reader.read("SMTP_URL", _mail_server, default=None),
         )
         reader.finish()

@@ -1,4 +1,4 @@
-"""The web app, so far without pages: health for whoever runs it, and the command line as `flask storeyard`."""
+"""The web app: pages, health for whoever runs it, and the command line as `flask storeyard`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import hmac
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.bootstrap import build_services, metrics_text
 from app.cli.root import build_root
 from app.config import Settings
 from app.services.context import Services
 from app.services.doctor import schema_revisions
+from app.web import install
+from app.web.tenancy import public
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """From the environment where no settings are given. Raises ConfigError; connects to nothing."""
     settings = settings or Settings.from_env()
     services = build_services(settings, measured=settings.metrics_token is not None)
-    app = Flask(__name__)
-    app.extensions["storeyard"] = services
+    app = create_portal(services, key=settings.vault_keys[0])
+    if settings.trusted_proxies:
+        # Else every visitor would have the proxy's address, and one's wrong passwords would lock out all.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     _register_health(app, services)
     if settings.metrics_token is not None:
         _register_metrics(app, settings.metrics_token)
@@ -28,13 +33,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def create_portal(services: Services, *, key: str) -> Flask:
+    """The pages alone, on these services. `key` is a secret that all processes of the installation share."""
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    install(app, services, key=key)
+    return app
+
+
 def _register_health(app: Flask, services: Services) -> None:
     @app.get("/healthz")
+    @public
     def healthz() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
         """The process lives."""
         return jsonify(status="ok")
 
     @app.get("/readyz")
+    @public
     def readyz() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
         """Requests can be served: the database answers, and its schema is this program's. Says no more than that: anybody may ask."""
         try:
@@ -48,6 +62,7 @@ def _register_health(app: Flask, services: Services) -> None:
 
 def _register_metrics(app: Flask, token: str) -> None:
     @app.get("/metrics")
+    @public
     def metrics() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
         """What this web counted, for who knows the token: the portal's address is everybody's."""
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
