@@ -38,6 +38,7 @@ setup: .venv/.stamp ## Make the virtual environment from the locked requirements
 .PHONY: test
 test: setup ## Run all tests that need nothing running (PostgreSQL and Valkey come from their wheels)
 	$(BIN)/pytest -n auto -q -m "not cluster and not node and not faults and not local" tests
+	$(BIN)/pytest -n auto -q docker/storefront
 
 .PHONY: test-local
 test-local: setup ## Build Medusa, run the pocket cluster, and test stores on it
@@ -59,7 +60,7 @@ lint: setup ## Check style, types and layers, as pre-commit does
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --warnings
 	$(BIN)/lint-imports
-	@find app -name '*.html' -print0 | xargs -0 -r $(BIN)/djlint --lint --check
+	@find app docker/storefront -name '*.html' -print0 | xargs -0 -r $(BIN)/djlint --lint --quiet
 
 .PHONY: format
 format: setup ## Format the code

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.medusa import find_bundle
+from benchmarks.platform import Refused
+
 ROOT = Path(__file__).resolve().parents[2]
 
 APPLY = {"stores", "seconds", "stores_per_s", "objects_per_s", "raw_objects_per_s", "ratio", "worker_rss_mb"}
 PASSES = {"passes_per_s", "requests_per_pass", "writes", "rss_start_mb", "rss_end_mb"}
 READY = {"to_ready_s", "steps", "control_plane_s", "gone_s"}
 QUEUE = {"jobs_per_s", "wake_p95_ms"}
+STOREFRONT = {"catalogue_p95_ms", "catalogue_rps", "medusa_requests", "checkout_overhead_ms", "rss_mb"}
 
 
 def bench(name: str, *options: str, kubeconfig: str | None = None, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -66,6 +70,21 @@ def test_ready_tells_the_steps(kubeconfig: str) -> None:
     told = figures("ready", "--stores", "1", kubeconfig=kubeconfig)
     assert set(told) == READY
     assert {"DatabaseReady", "BackendReady"} <= set(told["steps"])
+
+
+@pytest.mark.local
+def test_storefront_sells_and_hardly_asks_medusa() -> None:
+    try:
+        find_bundle()
+    except Refused as missing:
+        pytest.skip(str(missing))
+    told = figures("storefront", "--requests", "200", "--checkouts", "1")
+    assert set(told) == STOREFRONT
+    assert told["medusa_requests"] < 50
+
+
+def test_without_medusa_the_storefront_is_not_measured() -> None:
+    assert "Medusa is not built" in bench("storefront", "--bundle", "/nowhere", expect=2).stderr
 
 
 def test_without_json_the_figures_are_lines_for_people() -> None:

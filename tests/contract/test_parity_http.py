@@ -167,7 +167,6 @@ WALKS: dict[str, list[Step | tuple[Step, dict[str, str]]]] = {
         ("GET", f"{CM}?fieldSelector=metadata.name%3Dtwo&resourceVersion=0"),
         ("GET", f"{CM}?labelSelector={LABELLED}&watch=true&timeoutSeconds=1"),
         ("GET", f"{CM}?labelSelector={LABELLED}&watch=true&timeoutSeconds=1&resourceVersion=0"),
-        ("GET", f"{CM}?labelSelector={LABELLED}&watch=true&timeoutSeconds=1&resourceVersion=1"),
         (("GET", f"{CM}?labelSelector={LABELLED}&watch=true&timeoutSeconds=1"), {"accept": TABLE}),
         (("GET", f"{CM}?labelSelector={LABELLED}"), {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}),
         (("GET", f"{CM}/one"), {"accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"}),

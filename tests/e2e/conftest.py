@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from tests import servers
 from tests.conftest import migrated_database
-from tests.e2e.platform import Platform
+from tests.e2e.platform import Platform, a_tenant
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +26,5 @@ def platform(postgres: Path) -> Iterator[Platform]:
 
 @pytest.fixture
 def tenant(platform: Platform) -> Iterator[str]:
-    """The slug of a new tenant. Its stores are deleted after the test, and waited for: a leak would show as a failure here."""
-    slug = f"tenant-{secrets.token_hex(3)}"
-    platform.run("tenant", "create", slug)
-    yield slug
-    for store in platform.json("store", "list", "--tenant", slug)["stores"]:
-        platform.run("store", "delete", store["id"], "--yes", "--wait", "--timeout", "120")
+    with a_tenant(platform) as slug:
+        yield slug

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,6 +136,16 @@ class Platform:
 
     def objects(self, store: Mapping[str, Any], kind: str) -> list[LiveObject]:
         return list(list_all(self.cluster, kind, namespace=store["namespace"]))
+
+
+@contextmanager
+def a_tenant(platform: Platform) -> Iterator[str]:
+    """The slug of a new tenant. Its stores are deleted at the end, and waited for: a leak would show as a failure there."""
+    slug = f"tenant-{secrets.token_hex(3)}"
+    platform.run("tenant", "create", slug)
+    yield slug
+    for store in platform.json("store", "list", "--tenant", slug)["stores"]:
+        platform.run("store", "delete", store["id"], "--yes", "--wait", "--timeout", "120")
 
 
 def eventually(check: Callable[[], T], *, seconds: float = 60, what: str = "") -> T:

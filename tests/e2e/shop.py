@@ -76,6 +76,14 @@ class Shop(_Client):
         super().__init__(base_url, host, timeout=timeout)
         self._headers["x-publishable-api-key"] = publishable_key
 
+    def page(self, path: str = "/") -> str:
+        """What the storefront shows at a path."""
+        answer = self._pool.request("GET", f"{self._base_url}{path}", headers=self._headers)
+        text = answer.data.decode(errors="replace")
+        if answer.status != 200:
+            raise ShopError(f"GET {path} answered {answer.status}: {text[:500]}")
+        return text
+
     def region(self, currency: str = "eur") -> Json:
         regions: list[Json] = self.call("GET", "/store/regions")["regions"]
         return _first(regions, f"region in {currency}", lambda region: region["currency_code"] == currency)

@@ -23,6 +23,9 @@ def test_a_store_is_made_sells_sleeps_wakes_grows_and_goes(platform: Platform, t
     reached = {step["type"] for step in made["timeline"]["steps"] if step["done"]}
     assert {"NamespaceReady", "DatabaseReady", "BackendReady", "StorefrontReady", "AddressReady", "Ready"} <= reached
 
+    home = eventually(lambda: platform.shop(made).page(), what="the storefront")
+    assert "Ada&#39;s &#34;Lamps&#34; &amp; more" in home
+    assert "Fjord Wool Jumper" in eventually(lambda: platform.shop(made).page("/products"), what="the catalogue")
     order = eventually(lambda: platform.shop(made).place_order(email="customer@example.com"), what="a first order")
     assert order.total > 0
     assert [o["email"] for o in platform.admin(made).orders()] == ["customer@example.com"]

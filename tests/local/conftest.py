@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 
 from embedded import settings
-from tests.e2e.platform import Platform
+from tests.e2e.platform import Platform, a_tenant
 from tests.local.installation import BUILD_SECONDS, Installation, installed
 
 
@@ -30,9 +29,5 @@ def platform(installation: Installation) -> Iterator[Platform]:
 
 @pytest.fixture
 def tenant(platform: Platform) -> Iterator[str]:
-    """The slug of a new tenant. Its stores are deleted after the test, and waited for."""
-    slug = f"tenant-{secrets.token_hex(3)}"
-    platform.run("tenant", "create", slug)
-    yield slug
-    for store in platform.json("store", "list", "--tenant", slug)["stores"]:
-        platform.run("store", "delete", store["id"], "--yes", "--wait", "--timeout", "120")
+    with a_tenant(platform) as slug:
+        yield slug
