@@ -15,7 +15,7 @@ from app.web.current import current
 from app.web.forms import Form
 from app.web.htmx import page, redirect_path, redirect_to
 from app.web.security import forget, local_path, remember
-from app.web.tenancy import public
+from app.web.tenancy import person, public
 
 
 @blueprint.get("/login")
@@ -74,11 +74,10 @@ def sign_up_now() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
-@public
+@person
 def log_out() -> ResponseReturnValue:
-    """For anybody: to leave twice is no mistake."""
-    if current.session is not None:
-        end_session(current.services, current.session)
+    """Whose session has ended already is led to the log-in as well."""
+    end_session(current.services, current.signed_in)
     response = forget(redirect_to("auth.log_in"))
     current.flash("info", "You are logged out.")
     return response

@@ -79,6 +79,7 @@ def test_a_log_in_makes_a_new_session_and_a_log_out_ends_it(client: FlaskClient,
     token = csrf_of(client.get("/account"))
     assert client.post("/logout", data={"csrf": token}).headers["Location"] == "/login"
     assert client.get_cookie(name) is None
+    assert client.post("/logout", data={"csrf": token}).headers["Location"].startswith("/login")
     assert "You are logged out" in client.get("/login").text
     client.set_cookie(name, first.value)
     assert client.get("/account").status_code == 303

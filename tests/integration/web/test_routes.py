@@ -19,7 +19,7 @@ from tests.factories import make_id
 from tests.integration.web.conftest import Signed
 
 PUBLIC = {
-    "auth.forgot", "auth.forgot_now", "auth.log_in", "auth.log_in_now", "auth.log_out", "auth.reset", "auth.reset_now", "auth.show_invite",
+    "auth.forgot", "auth.forgot_now", "auth.log_in", "auth.log_in_now", "auth.reset", "auth.reset_now", "auth.show_invite",
     "auth.sign_up", "auth.sign_up_now", "auth.take_invite", "healthz", "metrics", "readyz", "static",
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from app.domain.people import Portal
 from app.factory import create_app, create_portal
 from app.models.session import Sessions
 from app.services.context import Services
+from app.web.assets import FOLDER
 from app.web.current import current
 from app.web.security import CSP, local_path
 from app.web.tenancy import public
@@ -45,6 +47,13 @@ def test_pages_have_nothing_inline_and_name_no_other_host(client: FlaskClient, o
         for unwanted in (" style=", "<style", " onclick=", "javascript:", "//cdn", "https://"):
             assert unwanted not in page
         assert "<script>" not in page
+
+
+def test_what_others_wrote_is_served_as_they_wrote_it() -> None:
+    sums = dict(reversed(line.split()) for line in (FOLDER / "vendor" / "SHA256SUMS").read_text().splitlines())
+    assert sums
+    for name, known in sums.items():
+        assert hashlib.sha256((FOLDER / "vendor" / name.lstrip("*")).read_bytes()).hexdigest() == known
 
 
 def test_under_https_cookies_belong_to_this_host_alone(services: Services) -> None:
