@@ -16,6 +16,7 @@ def say(places: Places, choices: Choices, people: Sequence[Person], screen: Scre
     screen.say()
     screen.say(f"Storeyard runs ({seconds:.1f} s).")
     screen.say()
+    screen.say(f"  Portal    {choices.portal}")
     if choices.local_cluster:
         screen.say(f"  Stores    http://<name>.localhost:{choices.port}")
         screen.say(f"  Cluster   kubectl --kubeconfig {_short(places.kubeconfig)} get pods -A")

@@ -73,7 +73,21 @@ def plan(places: Places, choices: Choices, programs: Programs, environment: Mapp
         )
         for name, (command, line) in lines.items()
     ]
+    app.append(_web(places, choices, environment, before))
     return Plan(places.lock, places.runtime, places.control, places.logs, (*servers, migrate, *cluster, *app))
+
+
+def _web(places: Places, choices: Choices, environment: Mapping[str, str], before: tuple[str, ...]) -> Part:
+    """It needs no cluster: pages show what was recorded."""
+    address = f"127.0.0.1:{choices.web_port}"
+    command = (
+        _beside_python("gunicorn"), "--config", "gunicorn.conf.py", "--bind", address, "--worker-class", "gthread", "--threads", "16",
+        "--graceful-timeout", "5", "--log-level", "warning", "wsgi:app",
+    )  # fmt: skip
+    after = tuple(name for name in before if name != "cluster")
+    return Part(
+        "web", command, "port", str(choices.web_port), after=after, environment=_marked(places, "web", environment), folder=str(CHECKOUT)
+    )
 
 
 def _migrate(places: Places, choices: Choices, programs: Programs, environment: Mapping[str, str]) -> Part:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 import sys
+from itertools import combinations
 from pathlib import Path
 
 from embedded.machine import Machine
-from embedded.settings import API_PORT_VARIABLE, PORT_VARIABLE, Choices
+from embedded.settings import API_PORT_VARIABLE, PORT_VARIABLE, WEB_PORT_VARIABLE, Choices
 
 PYTHON = (3, 11)
 NODE = 20
@@ -23,9 +24,7 @@ def problems(machine: Machine, choices: Choices, *, state: Path, build: bool) ->
     """Sentences, none where all is well. `build`: Medusa is not built yet."""
     if machine.system != "Linux":
         return [_system(machine)]
-    found = [*_programs(machine, choices), *_state(machine, state)]
-    if choices.local_cluster:
-        found += _ports(machine, choices)
+    found = [*_programs(machine, choices), *_state(machine, state), *_ports(machine, choices)]
     found += _room(machine, choices, build=build)
     return found
 
@@ -72,12 +71,15 @@ def _state(machine: Machine, state: Path) -> list[str]:
 
 def _ports(machine: Machine, choices: Choices) -> list[str]:
     found: list[str] = []
-    wanted = (
-        (choices.api_port, "the cluster's API", API_PORT_VARIABLE, 16443),
-        (choices.port, "the stores' addresses", PORT_VARIABLE, 18080),
-    )
-    if choices.api_port == choices.port:
-        found.append(f"{API_PORT_VARIABLE} and {PORT_VARIABLE} are both {choices.port}: give one of them another number.")
+    wanted = [(choices.web_port, "the portal", WEB_PORT_VARIABLE, 18000)]
+    if choices.local_cluster:
+        wanted += [
+            (choices.api_port, "the cluster's API", API_PORT_VARIABLE, 16443),
+            (choices.port, "the stores' addresses", PORT_VARIABLE, 18080),
+        ]
+    for (one, _, first, _), (other, _, second, _) in combinations(wanted, 2):
+        if one == other:
+            found.append(f"{first} and {second} are both {one}: give one of them another number.")
     for port, use, variable, example in wanted:
         if port in machine.closed:
             found.append(f"Port {port} ({use}) is open to root alone: `{variable}={example} make up` takes another.")

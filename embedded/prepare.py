@@ -78,7 +78,7 @@ def check(places: Places, environment: Mapping[str, str]) -> tuple[settings.Choi
         choices = settings.Choices.from_environment(environment, places)
     except settings.BadSetting as error:
         raise CannotStart(str(error)) from None
-    machine = observe(places.state, (choices.api_port, choices.port) if choices.local_cluster else ())
+    machine = observe(places.state, (choices.web_port, *((choices.api_port, choices.port) if choices.local_cluster else ())))
     build = choices.local_cluster and not bundle.is_built(places)
     problems = preflight.problems(machine, choices, state=places.state, build=build)
     if not choices.local_cluster and not os.path.isfile(environment["STOREYARD_KUBECONFIG"].strip()):

@@ -12,8 +12,9 @@ from embedded.places import STATE_VARIABLE, Places, write_private
 PREFIX = "STOREYARD_"
 API_PORT_VARIABLE, API_PORT = "STOREYARD_API_PORT", 6443
 PORT_VARIABLE, PORT = "STOREYARD_PORT", 8080
+WEB_PORT_VARIABLE, WEB_PORT = "STOREYARD_WEB_PORT", 8000
 # Settings of this package; the application reads none of them.
-OWN_SETTINGS = (STATE_VARIABLE, API_PORT_VARIABLE, PORT_VARIABLE)
+OWN_SETTINGS = (STATE_VARIABLE, API_PORT_VARIABLE, PORT_VARIABLE, WEB_PORT_VARIABLE)
 DATABASE = "storeyard"
 # Of the worker's talk with the cluster on this machine nothing goes through a proxy.
 _LOCAL = "127.0.0.1,localhost,::1"
@@ -32,11 +33,17 @@ class Choices:
     local_queue: bool
     api_port: int
     port: int
+    web_port: int
+
+    @property
+    def portal(self) -> str:
+        """Not under `localhost`: a shop at a name below it could set the portal's cookies."""
+        return f"http://127.0.0.1:{self.web_port}"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], places: Places) -> Choices:
         """Raises BadSetting. A variable that points to our own state (the environment file was loaded into a shell) is as good as unset."""
-        own = defaults(places, port=PORT)
+        own = defaults(places, port=PORT, portal="")
         given = {name: environment.get(name, "").strip() for name in own}
         return cls(
             local_cluster=given["STOREYARD_KUBECONFIG"] in ("", own["STOREYARD_KUBECONFIG"]),
@@ -44,16 +51,18 @@ class Choices:
             local_queue=given["STOREYARD_QUEUE_URL"] in ("", own["STOREYARD_QUEUE_URL"]),
             api_port=_port(environment, API_PORT_VARIABLE, API_PORT),
             port=_port(environment, PORT_VARIABLE, PORT),
+            web_port=_port(environment, WEB_PORT_VARIABLE, WEB_PORT),
         )
 
 
-def defaults(places: Places, *, port: int) -> dict[str, str]:
+def defaults(places: Places, *, port: int, portal: str) -> dict[str, str]:
     """What the parts get where the user set nothing, with the pocket cluster."""
     return {
         "STOREYARD_DATABASE_URL": f"postgresql://{DATABASE}@/{DATABASE}?host={places.postgres_sockets}&port=5432",
         "STOREYARD_QUEUE_URL": f"unix://{places.valkey_socket}",
         "STOREYARD_LOG_FORMAT": "console",
         "STOREYARD_KUBECONFIG": str(places.kubeconfig),
+        "STOREYARD_PUBLIC_URL": portal,
         "STOREYARD_STORE_DOMAIN": "localhost",
         "STOREYARD_PUBLIC_PORT": str(port),
         "STOREYARD_INGRESS_PEERS": "namespace=storeyard-ingress",
@@ -62,7 +71,7 @@ def defaults(places: Places, *, port: int) -> dict[str, str]:
 
 def storeyard_variables(given: Mapping[str, str], places: Places, choices: Choices) -> dict[str, str]:
     """All STOREYARD_ variables of the parts. Makes the vault's key the first time; raises OSError where it cannot be kept."""
-    values = defaults(places, port=choices.port)
+    values = defaults(places, port=choices.port, portal=choices.portal)
     if not choices.local_cluster:
         for name in ("STOREYARD_KUBECONFIG", "STOREYARD_STORE_DOMAIN", "STOREYARD_PUBLIC_PORT", "STOREYARD_INGRESS_PEERS"):
             del values[name]

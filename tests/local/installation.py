@@ -30,10 +30,11 @@ class Installation:
 
     def __init__(self, state: Path) -> None:
         self.places = Places.of(state)
-        self.port, api_port = free_ports(2)
+        self.port, self.web_port, api_port = free_ports(3)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREYARD_")}
         self.environment = kept | {
             "STOREYARD_STATE": str(state), "STOREYARD_PORT": str(self.port), "STOREYARD_API_PORT": str(api_port),
+            "STOREYARD_WEB_PORT": str(self.web_port),
         }  # fmt: skip
 
     def run(self, *command: str | Path, seconds: float = START_SECONDS) -> subprocess.CompletedProcess[str]:

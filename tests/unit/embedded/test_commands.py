@@ -24,7 +24,7 @@ from tests.unit.embedded.conftest import Run
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Up = Callable[..., tuple[int, str]]
 WORKS = "echo ready; exec sleep 600"
-HERE = Choices(local_cluster=True, local_database=True, local_queue=True, api_port=6443, port=8080)
+HERE = Choices(local_cluster=True, local_database=True, local_queue=True, api_port=6443, port=8080, web_port=8000)
 
 
 @pytest.fixture

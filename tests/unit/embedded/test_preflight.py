@@ -13,7 +13,7 @@ from embedded.settings import Choices
 
 STATE = Path("/home/mia/storeyard/.storeyard")
 GOOD = Machine(node="20.1.0", node_path="/usr/bin/node", npm=True, free_disk=20_000, free_memory=8_000)
-HERE = Choices(local_cluster=True, local_database=True, local_queue=True, api_port=6443, port=8080)
+HERE = Choices(local_cluster=True, local_database=True, local_queue=True, api_port=6443, port=8080, web_port=8000)
 ELSEWHERE = replace(HERE, local_cluster=False)
 
 
