@@ -87,6 +87,8 @@ def _own(text: str, store: StoreView) -> str:
         (store.host, "HOST"),
         (store.slug, "SLUG"),
         (store.tenant_id, "TENANT"),
+        # Given to each store by itself, so that two shops of a tenant differ.
+        (str(store.settings["accent"]), "ACCENT"),
     ):
         text = text.replace(word, name)
     return text
