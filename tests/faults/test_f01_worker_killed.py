@@ -7,7 +7,7 @@ points are those that an uninterrupted store of the same history goes through in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -115,21 +115,21 @@ class Campaign:
         return next(str(point) for store, point in zip(self.stores, self.points, strict=True) if store.id == store_id)
 
 
-def _await(platform: Platform, campaigns: Sequence[Campaign]) -> dict[str, float]:
+def _await(platform: Platform, campaign: Campaign) -> dict[str, float]:
     """Seconds from its worker's death until each store was back."""
-    stores = {store.id: campaign for campaign in campaigns for store in campaign.stores}
-    views = [store for campaign in campaigns for store in campaign.stores]
+    views = campaign.stores
+    stores = {store.id for store in views}
     took: dict[str, float] = {}
 
     def all_back() -> bool:
-        back = stores.keys() - platform.unsettled(views).keys() - took.keys()
+        back = stores - platform.unsettled(views).keys() - took.keys()
         took.update({store_id: time.time() - (harmed_at(platform.folder, store_id) or time.time()) for store_id in back})
         return len(took) == len(stores)
 
     try:
         platform.until(all_back, "all stores back", seconds=150)
     except AssertionError as error:
-        pytest.fail(f"never came back from {[stores[store_id].named(store_id) for store_id in stores.keys() - took.keys()]}: {error}")
+        pytest.fail(f"never came back from {[campaign.named(store_id) for store_id in stores - took.keys()]}: {error}")
     return took
 
 
@@ -163,20 +163,17 @@ def test_f1_provisioning_survives_its_workers_death_at_every_step(platform: Plat
     assert len(points) > 60
     stores = [platform.create(herd.tenant, harm={**point, "do": "kill"}) for point in points]
     campaign = Campaign(reference, stores, points)
-    herd.keep(_check(platform, campaign, _await(platform, [campaign])))
+    herd.keep(_check(platform, campaign, _await(platform, campaign)))
 
 
-@pytest.mark.parametrize("names", [("change", "suspend"), ("resume", "delete")], ids=" and ".join)
+@pytest.mark.parametrize("name", list(OPERATIONS))
 @pytest.mark.usefixtures("poison")
-def test_f1_an_intent_survives_its_workers_death_at_every_step(names: tuple[str, ...], platform: Platform, herd: Herd) -> None:
-    """Two operations at once, on different stores: the leases are waited for together."""
-    references = {name: _lead(platform, herd, OPERATIONS[name]) for name in names}
-    for phase in {OPERATIONS[name].begins for name in names}:
-        herd.prepare(phase, "starter", sum(len(points) for name, (_, points) in references.items() if OPERATIONS[name].begins is phase))
-    begun = {name: _start(platform, herd, OPERATIONS[name], *references[name]) for name in names}
-    took = _await(platform, list(begun.values()))
-    for campaign in begun.values():
-        herd.keep(_check(platform, campaign, took))
+def test_f1_an_intent_survives_its_workers_death_at_every_step(name: str, platform: Platform, herd: Herd) -> None:
+    operation = OPERATIONS[name]
+    reference, points = _lead(platform, herd, operation)
+    herd.prepare(operation.begins, "starter", len(points))
+    campaign = _start(platform, herd, operation, reference, points)
+    herd.keep(_check(platform, campaign, _await(platform, campaign)))
 
 
 def _lead(platform: Platform, herd: Herd, operation: Operation) -> tuple[StoreView, list[Point]]:

@@ -23,10 +23,11 @@ WORKERS = 1
 
 
 @contextmanager
-def _taken_by_a_dying_worker(platform: Platform) -> Iterator[None]:
+def _taken_by_a_dying_worker(platform: Platform, valkey: Valkey) -> Iterator[None]:
     """The only worker is frozen while it waits at the queues: what is put there is handed to it and to nobody else. Then it is killed."""
     [worker] = platform.workers
-    platform.until(lambda: worker.state() == "S", "an idle worker")
+    with valkey.client() as client:
+        platform.until(lambda: client.info("clients")["blocked_clients"] and worker.state() == "S", "a worker that waits at the queues")
     worker.send(signal.SIGSTOP)
     yield
     time.sleep(0.5)
@@ -34,17 +35,17 @@ def _taken_by_a_dying_worker(platform: Platform) -> Iterator[None]:
 
 
 def test_f2_an_intents_job_lost_between_queue_and_registry_is_made_up_for(platform: Platform, valkey: Valkey) -> None:
-    with _taken_by_a_dying_worker(platform):
+    with _taken_by_a_dying_worker(platform, valkey):
         store = platform.create()
         with valkey.client() as client:
             assert Queue("intent", connection=client, serializer="json").job_ids == [], "nothing in Valkey tells that it was ever there"
     platform.until_settled(store, seconds=60)
 
 
-def test_f2_a_repairs_job_lost_between_queue_and_registry_does_not_block_the_store(platform: Platform) -> None:
+def test_f2_a_repairs_job_lost_between_queue_and_registry_does_not_block_the_store(platform: Platform, valkey: Valkey) -> None:
     """Its id is unique: as long as it is remembered, no other wake of this store would be let into the queue."""
     [store] = platform.until_settled(platform.create())
-    with _taken_by_a_dying_worker(platform):
+    with _taken_by_a_dying_worker(platform, valkey):
         platform.services.queue.wake(store.id, urgent=False)
     seen = platform.see(store).observed_at
     set_row(platform.services, store.id, next_reconcile_at=platform.services.clock.now())
@@ -54,7 +55,7 @@ def test_f2_a_repairs_job_lost_between_queue_and_registry_does_not_block_the_sto
 def test_f2_a_lost_sweep_does_not_end_all_sweeps(platform: Platform, valkey: Valkey) -> None:
     with valkey.client() as client:
         platform.until(lambda: not client.exists("rq:job:sweep"), "no sweep under way")
-        with _taken_by_a_dying_worker(platform):
+        with _taken_by_a_dying_worker(platform, valkey):
             platform.services.queue.start("sweep")
             assert client.exists("rq:job:sweep")
         time.sleep(TAKING)
