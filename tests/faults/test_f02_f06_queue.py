@@ -27,8 +27,17 @@ def _taken_by_a_dying_worker(platform: Platform, valkey: Valkey) -> Iterator[Non
     """The only worker is frozen while it waits at the queues: what is put there is handed to it and to nobody else. Then it is killed."""
     [worker] = platform.workers
     with valkey.client() as client:
-        platform.until(lambda: client.info("clients")["blocked_clients"] and worker.state() == "S", "a worker that waits at the queues")
-    worker.send(signal.SIGSTOP)
+
+        def stopped_at_the_queues() -> bool:
+            worker.send(signal.SIGSTOP)
+            time.sleep(0.1)
+            # A sweep may have come for it in between.
+            if client.info("clients")["blocked_clients"]:
+                return True
+            worker.send(signal.SIGCONT)
+            return False
+
+        platform.until(stopped_at_the_queues, "a worker that waits at the queues")
     yield
     time.sleep(0.5)
     worker.send(signal.SIGKILL)
