@@ -5,8 +5,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
-out=$(cd "$1" && pwd)
-work=${BUNDLE_WORK:-$out.work}
+out=$(cd "$1" && pwd -P)
+mkdir -p "${BUNDLE_WORK:-$out.work}"
+# npm below a symbolic link writes paths that prune.mjs wouldn't find
+work=$(cd "${BUNDLE_WORK:-$out.work}" && pwd -P)
 before=''
 
 step() { # step NAME "FILES..." COMMAND...: FILES below docker/medusa; a repeated step repeats all later ones
@@ -22,7 +24,6 @@ step() { # step NAME "FILES..." COMMAND...: FILES below docker/medusa; a repeate
   printf '%s\n' "$hash" >"$marker"
 }
 
-mkdir -p "$work"
 step install 'package.json package-lock.json .npmrc build/install.sh' "$here/install.sh" "$work"
 step compile 'src tsconfig.json medusa-config.ts build/compile.sh' "$here/compile.sh" "$work"
 step assemble 'server.js boot demo NOTICE LICENSE.medusa build/prune.mjs build/assemble.sh' "$here/assemble.sh" "$work" "$out"

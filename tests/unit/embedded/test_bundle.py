@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,3 +119,24 @@ def wait_until(true: object) -> None:
 def test_the_real_recipe_says_the_steps_that_are_known_here() -> None:
     text = (bundle.RECIPE / "build" / "bundle.sh").read_text()
     assert all(f"step {name} " in text for name in bundle.STEPS)
+
+
+def test_the_real_recipe_gives_its_steps_paths_without_symbolic_links(folder: Path) -> None:
+    recipe, real, link = folder / "recipe", folder / "real", folder / "link"
+    (recipe / "build").mkdir(parents=True)
+    shutil.copy(bundle.RECIPE / "build" / "bundle.sh", recipe / "build")
+    needs = ("package.json", "package-lock.json", ".npmrc", "src", "tsconfig.json", "medusa-config.ts", "server.js", "boot", "demo",
+             "NOTICE", "LICENSE.medusa", "build/prune.mjs")  # fmt: skip
+    for name in needs:
+        (recipe / name).touch()
+    for name in ("install", "compile", "assemble", "template"):
+        step = recipe / "build" / f"{name}.sh"
+        step.write_text(f'#!/bin/sh\necho {name} "$@" >>{folder}/calls\n')
+        step.chmod(0o755)
+    real.mkdir()
+    link.symlink_to(real)
+    environment = {"PATH": "/usr/bin:/bin", "BUNDLE_WORK": f"{link}/work", "SCRATCH_DATABASE_URL": "postgresql://x"}
+    subprocess.run([recipe / "build" / "bundle.sh", link / "bundle"], env=environment, check=True)
+    assert (folder / "calls").read_text().splitlines() == [
+        f"install {real}/work", f"compile {real}/work", f"assemble {real}/work {real}/bundle", f"template {real}/bundle",
+    ]  # fmt: skip
