@@ -59,6 +59,7 @@ def plan(places: Places, choices: Choices, programs: Programs, environment: Mapp
     lines = {
         **{f"worker-{number}": ("worker", "worker started") for number in range(1, WORKERS + 1)},
         "scheduler": ("scheduler", "scheduler started"),
+        "watcher": ("watcher", "watcher started"),
     }
     app = [
         Part(

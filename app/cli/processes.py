@@ -1,4 +1,4 @@
-"""`storeyard worker` and `storeyard scheduler`: this process becomes theirs, so that signals reach them as they are."""
+"""`storeyard worker`, `scheduler` and `watcher`: this process becomes theirs, so that signals reach them as they are."""
 
 from __future__ import annotations
 
@@ -39,6 +39,21 @@ def scheduler(cli: Cli) -> None:
       STOREYARD_LOG_FORMAT=console storeyard scheduler
     """
     _become(cli, "jobs.schedule")
+
+
+@click.command("watcher", context_settings=SETTINGS)
+@pass_cli
+def watcher(cli: Cli) -> None:
+    """Run the watcher: it follows the cluster and wakes stores whose objects were changed.
+
+    Of several one leads; the others stand by. Without any, changes made by hand are found by the sweep. SIGTERM ends it.
+
+    \b
+    Examples:
+      storeyard watcher
+      STOREYARD_LOG_FORMAT=console storeyard watcher
+    """
+    _become(cli, "jobs.watch")
 
 
 def _become(cli: Cli, module: str) -> None:

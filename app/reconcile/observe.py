@@ -33,7 +33,7 @@ OBSERVED_KINDS = (
 )
 
 # Kinds of which every namespace holds some that nobody asked for (default account, tokens, issued certificates).
-_NEVER_FOREIGN = frozenset({"ServiceAccount", "Secret", "PersistentVolumeClaim"})
+NEVER_FOREIGN = frozenset({"ServiceAccount", "Secret", "PersistentVolumeClaim"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[Obje
             elif live.controller is not None:
                 if kind == "Pod":
                     pods.append(live)
-            elif kind not in _NEVER_FOREIGN:
+            elif kind not in NEVER_FOREIGN:
                 foreign.append(live)
     foreign.extend(pod for pod in pods if not _is_descendant(pod, known))
     return Observed(own, tuple(pods), tuple(foreign))

@@ -5,28 +5,22 @@ Its office is a lease in the database. It holds no state: a successor goes on fr
 
 from __future__ import annotations
 
-import os
-import random
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from app.ports import NullMetrics, QueueUnavailable
 from app.services.context import Services
 from app.services.due import take_due
 from app.services.fleet_queries import fleet_figures
-from app.services.leases import acquire, release, renew
+from app.services.leading import Term, lead
 
 log = structlog.get_logger(__name__)
 
 LEADER = "scheduler"
-LEADER_TTL = 10.0
-RENEW_EVERY = 3.0
 DUE_EVERY = 0.5
 TIDY_EVERY = 5.0
 SWEEP_EVERY = 30.0
@@ -47,24 +41,19 @@ class _Duty:
 
 def run_scheduler(services: Services, stop: threading.Event) -> None:
     """Lead when nobody else does, until asked to stop. Neither a dead database nor a dead queue ends it."""
-    holder = f"{socket.gethostname()}-{os.getpid()}"
-    while not stop.is_set():
-        try:
-            token = acquire(services, LEADER, holder, ttl=LEADER_TTL)
-            if token is not None:
-                log.info("leading", office=LEADER, holder=holder)
-                try:
-                    _lead(services, token, stop)
-                finally:
-                    services.metrics.fleet(None)
-        except DBAPIError as error:
-            log.warning("database unreachable", error=str(error.orig))
-        stop.wait(random.uniform(0.8, 1.2))  # noqa: S311
+    lead(services, LEADER, stop, lambda term: _serve(services, term, stop))
 
 
-def _lead(services: Services, token: str, stop: threading.Event) -> None:
+def _serve(services: Services, term: Term, stop: threading.Event) -> None:
+    try:
+        _do_duties(services, term, stop)
+    finally:
+        services.metrics.fleet(None)
+
+
+def _do_duties(services: Services, term: Term, stop: threading.Event) -> None:
     clock = services.clock
-    renewed_at = begun = clock.monotonic()
+    begun = clock.monotonic()
     duties = [
         _Duty(DUE_EVERY, lambda: wake_due(services), begun),
         _Duty(TIDY_EVERY, services.queue.tidy, begun),
@@ -74,19 +63,15 @@ def _lead(services: Services, token: str, stop: threading.Event) -> None:
     if not isinstance(services.metrics, NullMetrics):
         duties.append(_Duty(FIGURES_EVERY, lambda: services.metrics.fleet(fleet_figures(services)), begun))
     while not stop.is_set():
+        if not term.goes_on():
+            return
         now = clock.monotonic()
-        if now - renewed_at >= RENEW_EVERY:
-            if not renew(services, LEADER, token, ttl=LEADER_TTL):
-                services.metrics.lease_lost("leader")
-                log.warning("leadership lost", office=LEADER)
-                return
-            renewed_at = now
         for duty in duties:
             if duty.next_at <= now:
                 duty.next_at = now + duty.every
                 _perform(duty)
         stop.wait(max(0.01, min(duty.next_at for duty in duties) - clock.monotonic()))
-    release(services, LEADER, token)
+    term.resign()
 
 
 def _perform(duty: _Duty) -> None:

@@ -76,14 +76,14 @@ def sweep(services: Services) -> SweepReport:
             objects += len(live)
             differing |= _differing(services, cluster_id, kind, live)
             _bury_returned(services, cluster, namespaces)
-    _make_due(services, differing)
+    make_due(services, differing)
     seconds = time.perf_counter() - begun
     services.metrics.swept(objects=objects, differing=len(differing), unreadable=len(unreadable), seconds=seconds)
     log.info("sweep done", objects=objects, differing=len(differing), unreadable=unreadable, duration_ms=round(seconds * 1000))
     return SweepReport(objects, frozenset(differing), tuple(unreadable))
 
 
-def _make_due(services: Services, store_ids: Collection[str]) -> None:
+def make_due(services: Services, store_ids: Collection[str]) -> None:
     """The due loop hands them out, in turns: what differs everywhere at once must not fill the queue. Rows in use are the next sweep's."""
     now = services.clock.now()
     later = or_(Store.next_reconcile_at.is_(None), Store.next_reconcile_at > now)

@@ -17,7 +17,7 @@ from tests.local.installation import BUILD_SECONDS, Installation, installed
 
 pytestmark = pytest.mark.local
 
-PARTS = ["postgres", "valkey", "migrate", "caddy", "cluster", "worker-1", "worker-2", "scheduler", "web"]
+PARTS = ["postgres", "valkey", "migrate", "caddy", "cluster", "worker-1", "worker-2", "scheduler", "watcher", "web"]
 
 
 @pytest.fixture(scope="module")

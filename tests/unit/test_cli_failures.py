@@ -190,8 +190,9 @@ def test_workers_replace_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert run("worker", **good).exit_code == 0
     assert run("scheduler", **good).exit_code == 0
+    assert run("watcher", **good).exit_code == 0
     assert [args[1:] for args in became] == [
-        [args[0], "-m", module] for args, module in zip(became, ("jobs.worker", "jobs.schedule"), strict=True)
+        [args[0], "-m", module] for args, module in zip(became, ("jobs.worker", "jobs.schedule", "jobs.watch"), strict=True)
     ]
 
 

@@ -23,13 +23,13 @@ def parts(places: Places, choices: Choices = ALL_HERE) -> dict[str, Part]:
 
 def test_everything_is_started_here_by_default(places: Places) -> None:
     found = parts(places)
-    assert list(found) == ["postgres", "valkey", "migrate", "caddy", "cluster", "worker-1", "worker-2", "scheduler", "web"]
+    assert list(found) == ["postgres", "valkey", "migrate", "caddy", "cluster", "worker-1", "worker-2", "scheduler", "watcher", "web"]
     assert found["worker-1"].after == ("migrate", "postgres", "valkey", "cluster")
 
 
 def test_with_another_cluster_neither_the_pocket_cluster_nor_caddy_is_started(places: Places) -> None:
     found = parts(places, replace(ALL_HERE, local_cluster=False))
-    assert list(found) == ["postgres", "valkey", "migrate", "worker-1", "worker-2", "scheduler", "web"]
+    assert list(found) == ["postgres", "valkey", "migrate", "worker-1", "worker-2", "scheduler", "watcher", "web"]
 
 
 def test_another_database_or_queue_is_not_started_nor_waited_for(places: Places) -> None:
@@ -48,7 +48,7 @@ def test_every_part_carries_the_mark_by_which_leftovers_are_found(places: Places
 
 def test_the_platforms_secrets_reach_its_own_processes_alone(places: Places) -> None:
     knowing = [name for name, part in parts(places).items() if "secret" in str(part)]
-    assert knowing == ["migrate", "worker-1", "worker-2", "scheduler", "web"]
+    assert knowing == ["migrate", "worker-1", "worker-2", "scheduler", "watcher", "web"]
 
 
 def test_every_name_that_is_waited_for_exists_and_stands_before(places: Places) -> None:
