@@ -20,6 +20,7 @@ APPLY = {"stores", "seconds", "stores_per_s", "objects_per_s", "raw_objects_per_
 PASSES = {"passes_per_s", "requests_per_pass", "writes", "rss_start_mb", "rss_end_mb"}
 READY = {"to_ready_s", "steps", "control_plane_s", "gone_s"}
 QUEUE = {"jobs_per_s", "wake_p95_ms"}
+REPAIR = {"p50_s", "p95_s", "max_s", "unrepaired", "watcher_rss_mb"}
 STOREFRONT = {"catalogue_p95_ms", "catalogue_rps", "medusa_requests", "checkout_overhead_ms", "rss_mb"}
 
 
@@ -63,6 +64,13 @@ def test_passes_over_unchanged_stores_write_nothing(kubeconfig: str) -> None:
     assert set(told) == PASSES
     assert told["writes"] == 0
     assert told["requests_per_pass"] <= 16
+
+
+@pytest.mark.cluster
+def test_repair_leaves_no_edit_unrepaired(kubeconfig: str) -> None:
+    told = figures("repair", "--stores", "6", "--edits", "6", "--rate", "6", kubeconfig=kubeconfig)
+    assert set(told) == REPAIR
+    assert told["unrepaired"] == 0
 
 
 @pytest.mark.node

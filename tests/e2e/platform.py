@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +57,7 @@ class Platform:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
-    def start(cls, database_url: str, queue_url: str, *, workers: int = 2) -> Platform:
+    def start(cls, database_url: str, queue_url: str, *, parts: Sequence[str] = ("worker", "worker", "scheduler")) -> Platform:
         ingress = os.environ.get("STOREYARD_TEST_INGRESS", "http://127.0.0.1:8088")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STOREYARD_")},
@@ -72,9 +72,8 @@ class Platform:
             "STOREYARD_LOG_LEVEL": "info",
         }
         platform = cls.attach(environment, Path(tempfile.mkdtemp(prefix="storeyard-e2e-")), ingress)
-        for number in range(workers):
-            platform.spawn("worker", f"worker-{number}")
-        platform.spawn("scheduler", "scheduler")
+        for number, part in enumerate(parts):
+            platform.spawn(part, f"{part}-{number}")
         return platform
 
     @classmethod
