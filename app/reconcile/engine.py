@@ -22,6 +22,7 @@ from app.domain.stores import REASON_SUSPENDED, DesiredState, StoreSnapshot
 from app.ports import Cluster
 from app.reconcile.apply import Applied, apply_plan, refreshed
 from app.reconcile.circuit import backoff
+from app.reconcile.contested import hold_back
 from app.reconcile.deletion import delete_store
 from app.reconcile.health import Health, explain_refusal
 from app.reconcile.namespace import NamespaceState, ensure_namespace
@@ -76,11 +77,17 @@ def _converge(store: StoreSnapshot, context: PassContext, steps: _Steps) -> Pass
         else:
             observed = observe_store(store, context.cluster, [manifest.key for manifest in manifests], verdict.live)
     with steps.step("plan"):
-        plan = plan_pass(store, manifests, observed, store.drift_mode)
+        plan, again_at = plan_pass(store, manifests, observed, store.drift_mode), None
+        if plan.drift:
+            plan, again_at = hold_back(plan, context.contests(), context.clock.now())
     with steps.step("apply"):
         applied = apply_plan(plan, context.cluster, context.executor)
     with steps.step("judge"):
-        return _outcome(store, engine, plan, observed, applied, context)
+        outcome = _outcome(store, engine, plan, observed, applied, context)
+    if again_at is None:
+        return outcome
+    wait = max(LOOK_SOON, (again_at - context.clock.now()).total_seconds())
+    return replace(outcome, requeue_after=min(outcome.requeue_after, wait))
 
 
 def _outcome(store: StoreSnapshot, engine: Engine, plan: Plan, observed: Observed, applied: Applied, context: PassContext) -> PassOutcome:

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from app.domain.conditions import Condition
+from app.domain.contests import Contest, Field
 from app.domain.drift import ChangeSet, ObjectDrift
 from app.domain.errors import StoreyardError
 from app.domain.manifests import InventoryEntry, ObjectKey
@@ -44,13 +45,14 @@ class PassOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PassContext:
-    """What a pass works with. `record_namespace` commits the namespace's uid at once."""
+    """What a pass works with. `record_namespace` commits the namespace's uid at once; `contests` are the store's, asked for on drift."""
 
     cluster: Cluster
     renderer: ManifestRenderer
     clock: Clock
     executor: Executor
     record_namespace: Callable[[str], None]
+    contests: Callable[[], Mapping[Field, Contest]] = dict
 
 
 def spread(seconds: float) -> float:

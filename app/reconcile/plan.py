@@ -33,7 +33,11 @@ REASON_HOLDS_DATA = "HoldsData"
 REASON_TERMINATING = "Terminating"
 REASON_OBSERVE = "ObserveOnly"
 REASON_TOO_MANY = "TooManyDeletions"
+REASON_CONTESTED = "ContestedField"
 REASON_SAME = "InSync"
+
+# Works that only put right what nobody asked for.
+REPAIRS = frozenset({REASON_MISSING, REASON_DRIFTED, REASON_RECREATED})
 
 # Fields that the API server never changes on an existing object.
 _IMMUTABLE: Mapping[str, tuple[tuple[str, ...], ...]] = {

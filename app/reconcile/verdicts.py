@@ -157,6 +157,7 @@ def _synced(plan: Plan, error: StoreyardError | None) -> Verdict:
     for reason, message in (
         (plans.REASON_TERMINATING, "{} is being removed by somebody; it is made anew once it is gone."),
         (plans.REASON_OBSERVE, "{} differs from what was asked for. It is left as it is: drift is only observed."),
+        (plans.REASON_CONTESTED, "{} is changed again and again by somebody else. It is still put right, but less and less often."),
         (plans.REASON_HOLDS_DATA, "{} is no longer wanted but holds data, so it is kept."),
         (plans.REASON_FOREIGN, "{} is not Storeyard's and should not be in the store's namespace."),
     ):

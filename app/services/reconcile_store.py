@@ -25,6 +25,7 @@ from app.services.leases import release_store_lease, renew_store_lease, take_sto
 from app.services.masking import hide
 from app.services.record_pass import PassRecord, record_crash, record_namespace, record_pass
 from app.services.snapshots import LoadedStore, load_store
+from app.services.store_drift import store_contests
 
 log = structlog.get_logger(__name__)
 
@@ -169,4 +170,5 @@ def _context(services: Services, store: StoreSnapshot, cluster: Cluster) -> Pass
         clock=services.clock,
         executor=services.executor,
         record_namespace=lambda uid: record_namespace(services, store, uid),
+        contests=lambda: store_contests(services, store.id),
     )

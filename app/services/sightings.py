@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.domain.conditions import SYNCED
 from app.domain.manifests import InventoryEntry, LiveObject, ObjectKey
 from app.domain.stores import DesiredState, DriftMode
-from app.models import InventoryObject, Store
+from app.models import InventoryObject, Store, StoreCondition
 from app.reconcile.diff import diff_object
 from app.reconcile.health import check_health
 from app.reconcile.observe import NEVER_FOREIGN
+from app.reconcile.plan import REASON_CONTESTED
 from app.services.context import Services
 from app.services.snapshots import inventory_entry
 
@@ -32,6 +34,8 @@ _WATCHED = and_(
     Store.quarantined_at.is_(None),
     Store.desired_state != DesiredState.ABSENT,
     Store.drift_mode != DriftMode.OFF,
+    # Whoever quarrels with us must not set our pace: such a store is looked at in its own time, and by the sweep.
+    ~exists().where(StoreCondition.store_id == Store.id, StoreCondition.type == SYNCED, StoreCondition.reason == REASON_CONTESTED),
 )
 _BUSY = func.coalesce(Store.lease_until > func.clock_timestamp(), False)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
+from app.domain.contests import Contest, Field, contests_of
 from app.domain.drift import DriftClass
 from app.models import DriftEvent
 from app.services.context import Services
+
+# Enough to count a contest's repairs up to its longest wait.
+_LOOK_BACK, _MOST_REPAIRS = timedelta(hours=2), 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,21 @@ def store_drift(services: Services, *, tenant_id: str, store_id: str, only_open:
         statement = statement.where(DriftEvent.repaired_at.is_(None))
     with services.sessions.tenant(tenant_id) as session:
         return tuple(map(drift_view, session.scalars(statement)))
+
+
+def store_contests(services: Services, store_id: str) -> Mapping[Field, Contest]:
+    """The store's contested fields, by what was put right in the last hours."""
+    now = services.clock.now()
+    row = DriftEvent
+    statement = (
+        select(row.kind, row.name, row.path, row.manager, row.repaired_at)
+        .where(row.store_id == store_id, row.repaired_at > now - _LOOK_BACK)
+        .order_by(row.id.desc())
+        .limit(_MOST_REPAIRS)
+    )
+    with services.sessions.platform("workers serve all tenants") as session:
+        rows = session.execute(statement).tuples()
+        return contests_of(((Field(kind, name, path, manager), at) for kind, name, path, manager, at in rows if at is not None), now)
 
 
 def drift_view(row: DriftEvent) -> DriftView:

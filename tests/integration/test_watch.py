@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.adapters.jinja import JinjaRenderer
+from app.domain.contests import FIRST_WAIT, QUARREL
 from app.domain.errors import Gone, Transient
 from app.domain.manifests import ObjectKey
 from app.domain.stores import DriftMode
@@ -19,10 +20,12 @@ from app.ports import WatchEvent
 from app.reconcile.intercept import InterceptedCluster
 from app.services.context import Services
 from app.services.leases import acquire, take_store_lease
+from app.services.queries import get_store
 from app.services.reconcile_store import reconcile_store
 from app.services.views import StoreView
 from app.services.watch import OFFICE, ClusterWatch, run_watcher
 from tests.factories import make_store, row_of, set_row
+from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.queue import FakeQueue
 
@@ -237,3 +240,41 @@ def test_a_watcher_that_is_asked_to_stop_gives_its_office_to_the_next(platform: 
         stop.set()
         thread.join(PATIENCE)
     assert acquire(platform, OFFICE, "another", ttl=5) is not None
+
+
+def test_a_contested_field_waits_longer_and_longer_and_is_put_right_at_once_when_the_quarrel_is_over(
+    platform: Services, cluster: FakeCluster, store: StoreView, other: StoreView, clock: FakeClock
+) -> None:
+    def quarrel() -> int:
+        cluster.settle()
+        scale(cluster, store, 2)
+        cluster.settle()
+        reconcile_store(platform, store.id)
+        live = cluster.look(deployment(store))
+        assert live is not None
+        return int(live.body["spec"]["replicas"])
+
+    assert [quarrel(), quarrel(), quarrel()] == [1, 1, 1]
+    assert quarrel() == 2
+    synced = next(c for c in get_store(platform, tenant_id=store.tenant_id, store_id=store.id).conditions if c.type == "Synced")
+    assert (synced.status.value, synced.reason) == ("False", "ContestedField")
+    assert "storefront" not in synced.message
+    assert row_of(platform, store.id).next_reconcile_at == clock.now() + FIRST_WAIT
+
+    # What else differs in the store is not held back, and the quarrel does not set the watch's pace.
+    cluster.remove(ObjectKey("Service", store.namespace, "backend"))
+    reconcile_store(platform, store.id)
+    assert cluster.look(ObjectKey("Service", store.namespace, "backend")) is not None
+    with watching(platform, store) as watch:
+        scale(cluster, store, 4)
+        scale(cluster, other)
+        woken(platform, watch, other)
+        assert store.id not in queue_of(platform).woken
+
+    clock.advance(FIRST_WAIT.total_seconds() + 1)
+    reconcile_store(platform, store.id)
+    assert cluster.look(deployment(store)).body["spec"]["replicas"] == 1  # type: ignore[union-attr]
+    assert quarrel() == 2
+    clock.advance(QUARREL.total_seconds() * 2)
+    reconcile_store(platform, store.id)
+    assert [quarrel(), quarrel()] == [1, 1]
