@@ -19,6 +19,8 @@ REWAKE = timedelta(seconds=5)
 
 # Stores of one tenant that may be queued or running, per pass that may run: enough to keep workers busy, too few to fill the queue.
 AHEAD = 4
+# The same for intents: as many again, so that what a person asks for does not wait behind the repairs of a backlog.
+INTENTS_AHEAD = 2 * AHEAD
 
 
 def take_due(services: Services, limit: int) -> list[str]:
@@ -66,4 +68,4 @@ def has_room(session: Session, services: Services, tenant_id: str, *, besides: s
         .select_from(Store)
         .where(Store.tenant_id == tenant_id, Store.id != besides, or_(Store.lease_until > func.now(), Store.wake_after > now))
     )
-    return (outstanding or 0) < services.policy.tenant_concurrency * AHEAD
+    return (outstanding or 0) < services.policy.tenant_concurrency * INTENTS_AHEAD

@@ -28,6 +28,7 @@ from tests.faults.platform import Platform
 
 pytestmark = pytest.mark.cluster
 WORKERS = 0
+CREW = 2
 STORES = 500
 SMALL_TENANTS = 24
 
@@ -89,7 +90,7 @@ def test_f25_five_hundred_stores_due_at_once(platform: Platform, valkey: Valkey)
     with valkey.client() as client:
         client.flushall()
         platform.add_scheduler()
-        for _ in range(2):
+        for _ in range(CREW):
             platform.add_worker(mirror=True)
         time.sleep(1.5)
         someone = next(store_id for store_id, tenant in owners.items() if list(owners.values()).count(tenant) > STORES // 3)
@@ -101,7 +102,8 @@ def test_f25_five_hundred_stores_due_at_once(platform: Platform, valkey: Valkey)
                 answered_at = platform.services.clock.now()
             waiting = _waiting(client, owners)
             depths.append(sum(waiting.values()))
-            assert max(waiting.values(), default=0) <= allowed, "no tenant fills the queue"
+            # On a slow machine a wake counts as lost after five seconds; one that a worker has in its hands just then is sent again.
+            assert max(waiting.values(), default=0) <= allowed + CREW, "no tenant fills the queue"
             if all(at > begun for at in seen.values()):
                 break
             assert platform.services.clock.now() - begun < timedelta(seconds=150), (

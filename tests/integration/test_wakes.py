@@ -14,7 +14,7 @@ from app.models.session import on_commit
 from app.services import create_store as module
 from app.services.context import Services
 from app.services.delete_store import delete_store
-from app.services.due import AHEAD, REWAKE, take_due
+from app.services.due import AHEAD, INTENTS_AHEAD, REWAKE, take_due
 from app.services.leases import release_store_lease, take_store_lease
 from app.services.pause_reconciling import pause_platform, pause_reconciling, unpause_platform, unpause_reconciling
 from app.services.queries import get_store
@@ -210,22 +210,37 @@ def test_f25_the_due_loop_serves_each_tenants_first_store_before_anybodys_second
 def test_f25_a_tenants_burst_does_not_fill_the_queue(services: Services, queue: FakeQueue) -> None:
     """Beyond what may be on its way for one tenant, stores wait in the database, where they can be taken in turn."""
     services = with_quotas(services)
-    window = services.policy.tenant_concurrency * AHEAD
+    window, repairs = (services.policy.tenant_concurrency * ahead for ahead in (INTENTS_AHEAD, AHEAD))
     tenant = make_tenant(services)
     stores = [make_store(services, tenant) for _ in range(window + 3)]
     assert queue.woken == [store.id for store in stores[:window]]
     assert take_due(services, 1000) == []
-    for store in stores[:2]:  # two passes are over
+    for store in stores[: window - repairs + 2]:  # these passes are over
         settle(services, store)
     assert len(take_due(services, 1000)) == 2
     make_store(services)  # another tenant is served at once
     assert len(queue.wakes) == window + 1
 
 
+def test_f25_what_a_person_asks_for_does_not_wait_behind_the_repairs_of_a_backlog(
+    services: Services, queue: FakeQueue, clock: FakeClock
+) -> None:
+    services = with_quotas(services)
+    tenant = make_tenant(services)
+    repairs = services.policy.tenant_concurrency * AHEAD
+    stores = [make_store(services, tenant) for _ in range(repairs + 5)]
+    clock.advance(REWAKE.total_seconds())
+    assert len(take_due(services, 1000)) == repairs
+    queue.wakes.clear()
+    asked = stores[-1]
+    request_reconcile(services, MERCHANT, tenant_id=tenant.id, store_id=asked.id)
+    assert queue.wakes == [(asked.id, True)]
+
+
 def test_a_store_with_its_wake_on_the_way_does_not_stand_in_its_own_way(services: Services, queue: FakeQueue) -> None:
     services = replace(with_quotas(services), policy=replace(services.policy, tenant_quota=PLENTY, tenant_concurrency=1))
     tenant = make_tenant(services)
-    stores = [make_store(services, tenant) for _ in range(AHEAD)]
+    stores = [make_store(services, tenant) for _ in range(INTENTS_AHEAD)]
     queue.wakes.clear()
     suspend_store(services, MERCHANT, tenant_id=tenant.id, store_id=stores[0].id)
     assert queue.woken == [stores[0].id]
