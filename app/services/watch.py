@@ -111,7 +111,7 @@ class ClusterWatch:
                 while not self._over.is_set():
                     heard, version = self._hear(kind, version)
                     if not heard:
-                        log.warning("watch silent, listing again", kind=kind)
+                        log.info("watch silent, listing again", kind=kind)
                         break
             except Gone:
                 log.info("watch too old, listing again", kind=kind)

@@ -38,6 +38,7 @@ def watched(postgres: Path) -> Iterator[Platform]:
 def store(watched: Platform) -> Iterator[dict[str, Any]]:
     with a_tenant(watched) as tenant:
         yield watched.json("store", "create", "watched", "--tenant", tenant, "--wait", "--timeout", "240", timeout=260)
+        watched.spawn("scheduler", "scheduler")  # a deletion is looked at again in its own time
 
 
 def drifted(platform: Platform, store: dict[str, Any]) -> set[tuple[str, str]]:
