@@ -28,6 +28,7 @@ KINDS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
             "store.rename": "Renamed",
             "store.settings": "Look changed",
             "store.credentials": "Sign-in looked at",
+            "store.rotate_credentials": "New passwords",
         },
     ),
     (
@@ -49,7 +50,6 @@ _DEEDS = {
     "store.rename": "renamed",
     "store.settings": "changed the look of",
     "store.credentials": "looked at the admin sign-in of",
-    "store.rotate": "asked for new passwords for",
     "store.rotate_credentials": "asked for new passwords for",
     "store.pause": "paused work on",
     "store.unpause": "ended the pause of",
@@ -86,7 +86,9 @@ _NAMES = {
     "operator": "Operator",
 }
 # Nobody asks for these: they follow from the deed, or the sentence says them.
-_SILENT = frozenset({"generation", "desired_state", "reason", "email", "role", "slug", "since", "engine", "release"})
+_SILENT = frozenset(
+    {"generation", "restarted_generation", "rotation", "desired_state", "reason", "email", "role", "slug", "since", "engine", "release"}
+)
 _OF_A_NEW_STORE = ("host", "plan")
 _WITHOUT_CHANGES = frozenset({"tenant.create", "tenant.freeze", "tenant.unfreeze", "member.role", "member.invite", "member.invite_revoke"})
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select, text, update
 
 from app.domain.actors import Actor, ActorKind
 from app.domain.people import Role
-from app.models import AuditEntry, InventoryObject, Store
+from app.models import AuditEntry, ClusterRow, InventoryObject, Store
 from app.services import audit_log
 from app.services.audit_log import EXPORT_BATCH, PAGE_SIZE, AuditFilter, audit_page
 from app.services.change_quota import change_quota
@@ -23,13 +23,17 @@ from app.services.change_role import change_role
 from app.services.change_settings import change_settings
 from app.services.context import Services
 from app.services.invites import invite
+from app.services.queries import audit_entries
 from app.services.rename_store import rename_store
 from app.services.reveal_credentials import reveal_credentials
 from app.services.suspend_store import suspend_store
 from app.services.views import StoreView
+from app.web.activity import words
 from app.web.activity.export import FORMULA
 from tests.factories import OPERATOR, make_id, make_store
+from tests.fakes.clock import FakeClock
 from tests.integration.accounts import HOME, mailer
+from tests.integration.test_audit import deeds as every_deed
 from tests.integration.web.conftest import Signed
 from tests.integration.web.test_portal import make_ready, statements
 
@@ -126,7 +130,7 @@ def member(sign_in: Any, owner: Signed) -> Signed:
 def test_entries_are_sentences_with_what_was_before_and_after(owner: Signed, member: Signed, services: Services) -> None:
     scene(services, owner, member)
     said = listed(owner.get("/activity"))
-    for words in (
+    for text_ in (
         "Mia renamed Harbour Linens Name Harbour Linen → Harbour Linens",
         "Tagline not set → Linen by the sea",
         "Mia looked at the admin sign-in of Harbour Linens Shown admin email, admin password",
@@ -136,9 +140,22 @@ def test_entries_are_sentences_with_what_was_before_and_after(owner: Signed, mem
         "“A second shop was asked for” Memory 4 GiB",
         "192.0.2.7",
     ):
-        assert any(words in line for line in said), (words, said)
+        assert any(text_ in line for line in said), (text_, said)
     assert said[0].startswith("root platform staff changed the limits of the account"), "the newest comes first"
     assert not any("Settings" in line or "{" in line for line in said), "settings are told one by one"
+
+
+def test_every_deed_of_a_tenant_has_a_sentence_and_says_nothing_that_only_we_understand(services: Services, clock: FakeClock) -> None:
+    with services.sessions.platform("a test sets the scene") as session:
+        session.execute(update(ClusterRow).values(expansion_allowed=True))
+    for _, act in every_deed(services, clock):
+        act()
+    entries = [entry for entry in audit_entries(services, limit=1000) if entry.tenant_id is not None]
+    assert len({entry.action for entry in entries}) >= 18
+    for entry in entries:
+        told = words.deed(entry, {})
+        assert not told.text.startswith("did “"), entry.action
+        assert not [change for change in told.changes if "_" in change.title or "{" in f"{change.before}{change.after}"], entry.action
 
 
 def test_an_operator_who_acts_for_the_tenant_is_marked(owner: Signed, member: Signed, services: Services) -> None:
