@@ -18,8 +18,10 @@ from app.services.quotas import lock_tenant
 from app.services.views import UserView
 
 
-def change_role(services: Services, actor: Actor, *, tenant_id: str, user_id: str, role: Role | None) -> UserView:
+def change_role(services: Services, actor: Actor, *, tenant_id: str, user_id: str, role: Role | None, of_members: bool = False) -> UserView:
     """None takes the person out of the tenant. The answer shows this tenant's membership alone.
+
+    `of_members`: of somebody who is in the tenant, and of nobody else, so that an owner learns nothing of strangers and cannot add one.
 
     Raises Forbidden unless an operator or an owner of the tenant asks, or the person to leave; InvalidIntent (the last owner), NotFound
     (tenant, user).
@@ -30,10 +32,10 @@ def change_role(services: Services, actor: Actor, *, tenant_id: str, user_id: st
         leaves = role is None and (actor.kind, actor.id) == (ActorKind.USER, user_id)
         if not leaves and not is_owner(session, actor):
             audit.require_operator(actor, "member.role")
-        user = session.get(User, user_id)
+        membership = session.scalar(select(Membership).where(Membership.user_id == user_id))
+        user = None if membership is None and of_members else session.get(User, user_id)
         if user is None:
             raise NotFound("There is no such user.", what="user", id=user_id)
-        membership = session.scalar(select(Membership).where(Membership.user_id == user_id))
         before = None if membership is None else membership.role
         if before is Role.OWNER and role is not Role.OWNER and not _has_other_owner(session, user_id):
             raise InvalidIntent(

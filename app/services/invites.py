@@ -53,6 +53,17 @@ def invite(services: Services, actor: Actor, *, tenant_id: str, email: str, role
         return NewInvite(_view(row, now=now), link)
 
 
+def invite_again(services: Services, actor: Actor, *, tenant_id: str, invite_id: str) -> NewInvite:
+    """The same place for the same address, with a new link and a new week; the old link is void. Raises as `invite`, and NotFound."""
+    with services.sessions.tenant(tenant_id) as session:
+        _require_owner(session, actor, "member.invite")
+        row = session.scalar(select(Invite).where(Invite.id == invite_id))
+        if row is None:
+            raise NotFound("There is no such invitation: it was accepted or taken back.", what="invite", id=invite_id)
+        email, role = row.email, row.role
+    return invite(services, actor, tenant_id=tenant_id, email=email, role=role)
+
+
 def list_invites(services: Services, *, tenant_id: str) -> tuple[InviteView, ...]:
     """The newest first; those that are too old are marked, until they are forgotten."""
     with services.sessions.tenant(tenant_id) as session:

@@ -9,11 +9,13 @@ from flask import Blueprint, Flask
 
 from app.services.context import Services
 from app.web import assets, errors, htmx, ids, look, security, signed_in, tenancy
+from app.web.activity import blueprint as activity
 from app.web.auth import blueprint as accounts
 from app.web.current import current
 from app.web.portal import blueprint as stores
+from app.web.team import blueprint as team
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores, team, activity)
 
 
 def install(app: Flask, services: Services, *, key: str) -> None:

@@ -28,10 +28,11 @@ from app.services.create_tenant import create_tenant
 from app.services.create_user import create_user
 from app.services.delete_store import delete_store
 from app.services.freeze_tenant import freeze_tenant, unfreeze_tenant
-from app.services.invites import invite, list_invites, revoke_invite
+from app.services.invites import invite, invite_again, list_invites, revoke_invite
 from app.services.pause_reconciling import pause_platform, pause_reconciling, unpause_platform, unpause_reconciling
 from app.services.queries import audit_entries
 from app.services.rename_store import rename_store
+from app.services.rename_tenant import rename_tenant
 from app.services.request_reconcile import request_reconcile
 from app.services.resume_store import resume_store
 from app.services.retention import retention
@@ -79,7 +80,9 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "user.password", lambda: set_password(services, OPERATOR, user_id=user.id)
     yield "member.role", lambda: change_role(services, OPERATOR, tenant_id=tenant.id, user_id=user.id, role=Role.MEMBER)
     yield "member.invite", lambda: invite(services, OPERATOR, tenant_id=tenant.id, email="otto@example.com", role=Role.VIEWER)
+    yield "member.invite", lambda: invite_again(services, OPERATOR, tenant_id=tenant.id, invite_id=invited(services, tenant.id))
     yield "member.invite_revoke", lambda: revoke_invite(services, OPERATOR, tenant_id=tenant.id, invite_id=invited(services, tenant.id))
+    yield "tenant.rename", lambda: rename_tenant(services, OPERATOR, tenant_id=tenant.id, name="Another name")
     yield "platform.pause", lambda: pause_platform(services, OPERATOR, until=until, reason="upgrade")
     yield "platform.unpause", lambda: unpause_platform(services, OPERATOR)
     yield "platform.drift_mode", lambda: set_platform_drift_mode(services, OPERATOR, mode=DriftMode.OFF)
@@ -123,7 +126,7 @@ def test_every_use_case_leaves_an_entry_that_names_actor_target_and_change(servi
     assert done == use_cases()  # a new use case must be added to the deeds above
 
 
-@pytest.mark.parametrize("position", range(26))
+@pytest.mark.parametrize("position", range(28))
 def test_a_deed_that_fails_after_its_entry_leaves_neither(services: Services, clock: FakeClock, position: int) -> None:
     """The entry is written in the transaction of the deed: with the commit refused, both are gone."""
     for number, (action, deed) in enumerate(deeds(services, clock)):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import request
 from flask.typing import ResponseReturnValue
 
 from app.services.act_as import act_as, stop_acting
 from app.services.switch_tenant import switch_tenant
 from app.web.auth import blueprint
 from app.web.current import current
+from app.web.forms import Form
 from app.web.htmx import page, redirect_to
 from app.web.look import has_page
 from app.web.tenancy import operators, person
@@ -29,7 +29,7 @@ def home() -> ResponseReturnValue:
 @blueprint.post("/tenant")
 @person
 def switch() -> ResponseReturnValue:
-    session = switch_tenant(current.services, current.signed_in, tenant_id=request.form.get("tenant", ""))
+    session = switch_tenant(current.services, current.signed_in, tenant_id=Form.read("tenant")["tenant"])
     current.become(session)
     if session.tenant is not None:
         current.flash("info", f"You now work for {session.tenant.name}.")
@@ -40,8 +40,8 @@ def switch() -> ResponseReturnValue:
 @operators
 def act() -> ResponseReturnValue:
     """Act as a tenant, for a reason that the tenant's audit shows."""
-    form = request.form
-    session = act_as(current.services, current.visitor, current.signed_in, tenant_id=form.get("tenant", ""), reason=form.get("reason", ""))
+    form = Form.read("tenant", "reason")
+    session = act_as(current.services, current.visitor, current.signed_in, tenant_id=form["tenant"], reason=form["reason"])
     current.become(session)
     return redirect_to("auth.home")
 

@@ -29,7 +29,7 @@ from app.web.portal import blueprint, plans, words
 from app.web.portal.store import head_of
 from app.web.tenancy import requires
 
-NOT_A_GENERATION = 0
+NOT_A_GENERATION, GENERATION_MAX = 0, 2**31 - 1
 
 
 @blueprint.get("/<ulid:store_id>/settings")
@@ -130,8 +130,9 @@ _SAME = "There was nothing to change."
 
 
 def _asked(store_id: str) -> dict[str, Any]:
-    """A form without a readable generation is as one of a generation long past."""
+    """A form without a readable generation, or with one that no column holds, is as one of a generation long past."""
     asked_of = request.form.get("generation", NOT_A_GENERATION, type=int)
+    asked_of = asked_of if 0 <= asked_of <= GENERATION_MAX else NOT_A_GENERATION
     named = {"services": current.services, "actor": current.actor, "tenant_id": current.tenant_id}
     return {**named, "store_id": store_id, "asked_of": asked_of}
 

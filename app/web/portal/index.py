@@ -19,7 +19,7 @@ from app.web.tenancy import requires
 @blueprint.get("")
 @requires(Role.VIEWER)
 def index() -> ResponseReturnValue:
-    search = request.args.get("q", "").strip()
+    search = request.args.get("q", "").replace("\x00", "").strip()
     show = _show(request.args.get("show", ""))
     found = list_page(
         current.services, tenant_id=current.tenant_id, search=search, show=show, page=request.args.get("page", 1, type=int) or 1

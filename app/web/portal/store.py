@@ -11,10 +11,12 @@ from app.domain.people import Role
 from app.domain.plans import plan_named
 from app.services.reveal_credentials import reveal_credentials
 from app.services.store_page import StorePage, store_history, store_page
+from app.services.store_resources import store_resources
 from app.services.wait import Wish, progress_of
 from app.web.current import current
 from app.web.htmx import fragment, is_htmx, page
 from app.web.portal import blueprint, plans, words
+from app.web.portal.resources import resources
 from app.web.tenancy import requires
 
 
@@ -78,7 +80,10 @@ def _overview(about: StorePage) -> dict[str, Any]:
     elapsed = max(0.0, (current.now - (store.deletion_requested_at or store.provisioning_since)).total_seconds())
     progress = progress_of(store, about.engine, Wish.of(store), elapsed=elapsed)
     facts = words.facts(store, about.engine)
-    return {"progress": progress, "facts": facts, "gives": plans.gives(plan_named(store.plan)), "events": about.events}
+    plan = plan_named(store.plan)
+    held = store_resources(current.services, tenant_id=current.tenant_id, store_id=store.id)
+    kept = resources(held, plan, about.engine)
+    return {"progress": progress, "facts": facts, "gives": plans.gives(plan), "events": about.events, "resources": kept}
 
 
 def _unkept(response: Response) -> Response:

@@ -144,7 +144,8 @@ def test_who_is_signed_in_joins_by_one_button_and_switches_teams(owner: Signed, 
     assert owner.tenant.name in page
     assert guest.tenant.name in page
     assert guest.post("/tenant", {"tenant": guest.tenant.id}).status_code == 303
-    assert guest.post("/tenant", {"tenant": make_tenant(services).id}).status_code == 404
+    for unknown in (make_tenant(services).id, "", "\x00"):
+        assert guest.post("/tenant", {"tenant": unknown}).status_code == 404
 
 
 def test_a_name_and_a_password_are_changed_on_the_account_page(owner: Signed) -> None:
