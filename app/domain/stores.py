@@ -51,6 +51,7 @@ class StoreSnapshot:
 
     `secrets` are the decrypted credentials for rendering; they are kept out of every repr. `provisioning_since` is when the present
     intent was first accepted: its plan's deadline counts from there. `ever_ready` tells a first provisioning from a later disturbance.
+    `restarted_generation` is the intent that last asked for new pods.
     """
 
     id: str
@@ -73,6 +74,7 @@ class StoreSnapshot:
     provisioning_since: datetime
     failure_count: int = 0
     credentials_version: int = 1
+    restarted_generation: int | None = None
     conditions: tuple[Condition, ...] = ()
     inventory: Mapping[ObjectKey, InventoryEntry] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

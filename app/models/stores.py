@@ -87,6 +87,7 @@ class Store(TenantOwned, Base):
     drift_mode: Mapped[DriftMode] = mapped_column(EnumText(DriftMode), default=DriftMode.REPAIR)
     paused_until: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
+    restarted_generation: Mapped[int | None]
 
     # Identity in the cluster, and the secrets made once
     namespace: Mapped[str]

@@ -83,6 +83,7 @@ def load_store(session: Session, store_id: str, *, vault: Vault | None, now: dat
             provisioning_since=store.provisioning_since,
             failure_count=store.failure_count,
             credentials_version=store.credentials_version,
+            restarted_generation=store.restarted_generation,
             conditions=_in_order(Condition(*row) for row in conditions),
             inventory={entry.key: entry for entry in map(inventory_entry, inventory)},
             secrets={} if vault is None else vault.open(store.credentials_key_id, store.credentials),

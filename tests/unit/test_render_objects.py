@@ -289,6 +289,19 @@ def test_pods_are_replaced_for_a_new_version_of_the_credentials_and_the_storefro
     assert {key for key in before if before[key] != rotated[key]} == {"Deployment/backend", "Deployment/storefront"}
 
 
+def test_a_restart_replaces_the_pods_of_server_and_storefront_by_a_mark_that_later_intents_leave_alone() -> None:
+    renderer = JinjaRenderer(None, PROFILE)
+
+    def hashes(**changes: Any) -> dict[str, str]:
+        return {str(manifest.key): manifest.hash for manifest in renderer.render(snapshot(**changes))}
+
+    before, once, later = hashes(), hashes(generation=2, restarted_generation=2), hashes(generation=3, restarted_generation=2)
+    assert {key for key in before if before[key] != once[key]} == {"Deployment/backend", "Deployment/storefront"}
+    assert later == once
+    again = hashes(generation=4, restarted_generation=4)
+    assert {key for key in once if once[key] != again[key]} == {"Deployment/backend", "Deployment/storefront"}
+
+
 def test_rendering_twice_gives_equal_manifests_that_share_nothing_changeable() -> None:
     renderer = JinjaRenderer(None, PROFILE)
     first, second = renderer.render(snapshot()), renderer.render(snapshot())

@@ -262,6 +262,7 @@ class Done:
 _DEEDS = {
     "store.suspend": "suspended the store",
     "store.resume": "resumed the store",
+    "store.restart": "restarted the store",
     "store.delete": "asked for the store to be deleted",
 }
 
