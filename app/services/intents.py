@@ -98,6 +98,7 @@ def intent_of(store: Store) -> dict[str, Any]:
         "paused_until": store.paused_until and store.paused_until.isoformat(),
         "paused_reason": store.paused_reason,
         "restarted_generation": store.restarted_generation,
+        "rotation": store.rotation and store.rotation.value,
     }
 
 

@@ -175,6 +175,18 @@ def test_a_restart_replaces_the_pods_and_ends_when_the_store_answers_again(shell
     assert shell.refused("store", "restart", "bakery").startswith("error: This store is suspended. Resume it first")
 
 
+def test_credentials_are_replaced_and_waited_for(shell: Shell, shop: str) -> None:
+    before = shell.json("store", "credentials", "bakery")["credentials"]
+    rotated = shell.json("store", "rotate-credentials", "bakery", "--wait")
+    assert (rotated["phase"], rotated["generation"], rotated["rotation"]) == ("Ready", 2, None)
+    after = shell.json("store", "credentials", "bakery")["credentials"]
+    assert (after.keys(), after["admin_email"]) == (before.keys(), before["admin_email"])
+    assert after["admin_password"] != before["admin_password"]
+    assert "The credentials were replaced." in shell.ok("store", "events", "bakery")
+    shell.ok("store", "suspend", "bakery", "--wait")
+    assert shell.refused("store", "rotate-credentials", "bakery").startswith("error: This store is suspended. Resume it first")
+
+
 def test_a_deletion_asks_first_and_ends_when_the_namespace_is_gone(shell: Shell, shop: str) -> None:
     assert "say --yes" in shell.refused("store", "delete", "bakery", code=2)
     assert get_store(shell.services, tenant_id=find_tenant(shell.services, "acme").id, store_id=shop).phase == "Ready"
