@@ -84,6 +84,7 @@ class JinjaRenderer:
             "size": plan.components,
             "shop": shop_settings(store.id, store.name, store.settings),
             "running": store.desired_state is DesiredState.PRESENT,
+            "rotating": bool(store.pending_secrets) and store.desired_state is DesiredState.PRESENT,
             "public_url": self._profile.public_url(store.host),
             "images": {key: self._image(key, image) for key, image in engine.images.items()},
             "labels": labels,

@@ -14,7 +14,9 @@ from app.cli.progress import finish
 from app.domain.plans import PLANS
 from app.services.change_plan import change_plan
 from app.services.delete_store import delete_store
+from app.services.restart_store import restart_store
 from app.services.resume_store import resume_store
+from app.services.rotate_credentials import rotate_credentials
 from app.services.suspend_store import suspend_store
 from app.services.views import StoreView
 from app.services.wait import Wish
@@ -82,6 +84,50 @@ def resume(cli: Cli, store: str, tenant: str | None, wait: bool, timeout: float)
     found = cli.find_store(store, tenant)
     changed = resume_store(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
     _finish(cli, found, changed, "is to run", wait, timeout)
+
+
+@click.command("restart", context_settings=SETTINGS)
+@store_argument
+@tenant_option
+@wait_options(300)
+@json_option
+@pass_cli
+def restart(cli: Cli, store: str, tenant: str | None, wait: bool, timeout: float) -> None:
+    """Give a store new pods.
+
+    The shop server and the storefront are replaced; the database goes on. The shop answers from its cache for the seconds that the
+    server takes to start.
+
+    \b
+    Examples:
+      storeyard store restart bakery
+      storeyard store restart bakery --tenant acme --wait
+    """
+    found = cli.find_store(store, tenant)
+    changed = restart_store(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
+    _finish(cli, found, changed, "is to get new pods", wait, timeout)
+
+
+@click.command("rotate-credentials", context_settings=SETTINGS)
+@store_argument
+@tenant_option
+@wait_options(300)
+@json_option
+@pass_cli
+def rotate(cli: Cli, store: str, tenant: str | None, wait: bool, timeout: float) -> None:
+    """Replace a store's passwords.
+
+    The database's password, the admin's and the keys that sign sessions are made anew: whoever is signed in to the shop or its admin signs
+    in again. A Job sets the passwords, then the shop restarts with them; until then the old ones work.
+
+    \b
+    Examples:
+      storeyard store rotate-credentials bakery
+      storeyard store rotate-credentials bakery --tenant acme --wait
+    """
+    found = cli.find_store(store, tenant)
+    changed = rotate_credentials(cli.services, cli.actor, tenant_id=found.tenant_id, store_id=found.id)
+    _finish(cli, found, changed, "is to get new credentials", wait, timeout)
 
 
 @click.command("delete", context_settings=SETTINGS)

@@ -29,6 +29,8 @@ Examples:
         "settings": Entry("app.cli.store_settings:settings", "Show or change how a shop looks."),
         "suspend": Entry("app.cli.store_changes:suspend", "Stop a store and keep its data."),
         "resume": Entry("app.cli.store_changes:resume", "Start a suspended store again."),
+        "restart": Entry("app.cli.store_changes:restart", "Give a store new pods."),
+        "rotate-credentials": Entry("app.cli.store_changes:rotate", "Replace a store's passwords."),
         "delete": Entry("app.cli.store_changes:delete", "Delete a store and all its data."),
         "pause": Entry("app.cli.store_switches:pause", "Hold the reconciler off a store for a while."),
         "unpause": Entry("app.cli.store_switches:unpause", "Let the reconciler at a store again."),

@@ -27,10 +27,11 @@ DATABASE_READY = "DatabaseReady"
 BACKEND_READY = "BackendReady"
 STOREFRONT_READY = "StorefrontReady"
 ADDRESS_READY = "AddressReady"
+CREDENTIALS_ROTATED = "CredentialsRotated"
 
-# The order in which people read them: the three verdicts, then the steps of a provisioning.
-CONDITION_TYPES = (SYNCED, READY, STALLED, NAMESPACE_READY, DATABASE_READY, BACKEND_READY, STOREFRONT_READY, ADDRESS_READY)
-STEPS = CONDITION_TYPES[3:]
+STEPS = (NAMESPACE_READY, DATABASE_READY, BACKEND_READY, STOREFRONT_READY, ADDRESS_READY)
+# The order in which people read them: the three verdicts, the steps of a provisioning, and what became of new credentials.
+CONDITION_TYPES = (SYNCED, READY, STALLED, *STEPS, CREDENTIALS_ROTATED)
 
 
 @dataclass(frozen=True, slots=True)

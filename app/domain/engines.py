@@ -20,7 +20,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class SecretSpec:
-    """A credential made once at creation. `password` and `hex` are random of `length` characters, `literal` is a format over the store."""
+    """A credential made at creation. `password` and `hex` are random of `length` characters, `literal` is a format over the store.
+
+    `rotate`: replaced when the merchant asks for new credentials. The release then renders Jobs that tell whoever checks it.
+    """
 
     name: str
     form: Literal["password", "hex", "literal"]
@@ -28,6 +31,7 @@ class SecretSpec:
     prefix: str = ""
     value: str = ""
     reveal: bool = False
+    rotate: bool = False
     title: str = ""
 
 

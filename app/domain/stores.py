@@ -39,6 +39,15 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
+class Rotation(StrEnum):
+    """How far a replacement of the credentials is. `setting`: a Job in the namespace gives the new passwords to whoever checks them;
+    `switching`: they are in force there, and the pods are being given them.
+    """
+
+    SETTING = "setting"
+    SWITCHING = "switching"
+
+
 # Reasons of Ready=False that `derive_phase` tells apart.
 REASON_SUSPENDED = "Suspended"
 REASON_DEADLINE = "DeadlineExceeded"
@@ -51,6 +60,10 @@ class StoreSnapshot:
 
     `secrets` are the decrypted credentials for rendering; they are kept out of every repr. `provisioning_since` is when the present
     intent was first accepted: its plan's deadline counts from there. `ever_ready` tells a first provisioning from a later disturbance.
+    `restarted_generation` is the intent that last asked for new pods.
+
+    `secrets` and `credentials_version` are what the pods are to have: while a rotation is switching, the new ones. `pending_secrets` are
+    the new ones while they are still being set.
     """
 
     id: str
@@ -73,9 +86,12 @@ class StoreSnapshot:
     provisioning_since: datetime
     failure_count: int = 0
     credentials_version: int = 1
+    restarted_generation: int | None = None
+    rotation: Rotation | None = None
     conditions: tuple[Condition, ...] = ()
     inventory: Mapping[ObjectKey, InventoryEntry] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pending_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.conditions import CONDITION_TYPES, Status
-from app.domain.stores import DesiredState, DriftMode, Phase
+from app.domain.stores import DesiredState, DriftMode, Phase, Rotation
 from app.models.base import Base, EnumText, TenantOwned, is_ulid, one_of
 
 NOT_GONE = text("gone_at IS NULL")
@@ -57,6 +57,7 @@ class Store(TenantOwned, Base):
         one_of("desired_state", DesiredState),
         one_of("drift_mode", DriftMode),
         one_of("phase", Phase),
+        one_of("rotation", Rotation),
         CheckConstraint("generation >= 1", name="generation_positive"),
         CheckConstraint("observed_generation >= 0 AND observed_generation <= generation", name="observed_not_ahead"),
         CheckConstraint("failure_count >= 0 AND crash_count >= 0", name="counts_not_negative"),
@@ -64,6 +65,10 @@ class Store(TenantOwned, Base):
         CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_whole"),
         CheckConstraint("(desired_state = 'absent') = (deletion_requested_at IS NOT NULL)", name="deletion_has_time"),
         CheckConstraint("gone_at IS NULL OR desired_state = 'absent'", name="gone_only_if_absent"),
+        CheckConstraint(
+            "(rotation IS NULL) = (pending_credentials IS NULL) AND (rotation IS NULL) = (pending_credentials_key_id IS NULL)",
+            name="rotation_has_credentials",
+        ),
         CheckConstraint("ever_ready = (first_ready_at IS NOT NULL)", name="ready_has_time"),
     )
 
@@ -87,14 +92,18 @@ class Store(TenantOwned, Base):
     drift_mode: Mapped[DriftMode] = mapped_column(EnumText(DriftMode), default=DriftMode.REPAIR)
     paused_until: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
+    restarted_generation: Mapped[int | None]
 
-    # Identity in the cluster, and the secrets made once
+    # Identity in the cluster, the secrets, and those that are to take their place
     namespace: Mapped[str]
     namespace_uid: Mapped[str | None]
     claim: Mapped[str]
     credentials: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     credentials_key_id: Mapped[str]
     credentials_version: Mapped[int] = mapped_column(default=1)
+    rotation: Mapped[Rotation | None] = mapped_column(EnumText(Rotation))
+    pending_credentials: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    pending_credentials_key_id: Mapped[str | None]
 
     # Observation
     observed_generation: Mapped[int] = mapped_column(default=0)

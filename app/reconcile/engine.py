@@ -16,9 +16,9 @@ from app.domain.conditions import READY, STALLED, SYNCED, Condition, Status, Ver
 from app.domain.drift import Action, ChangeSet
 from app.domain.engines import Engine
 from app.domain.errors import Conflict, LeaseLost, StoreyardError, Transient
-from app.domain.manifests import InventoryEntry, ObjectKey
+from app.domain.manifests import InventoryEntry, LiveObject, ObjectKey
 from app.domain.plans import plan_named
-from app.domain.stores import REASON_SUSPENDED, DesiredState, StoreSnapshot
+from app.domain.stores import REASON_SUSPENDED, DesiredState, Rotation, StoreSnapshot
 from app.ports import Cluster
 from app.reconcile.apply import Applied, apply_plan, refreshed
 from app.reconcile.circuit import backoff
@@ -29,6 +29,7 @@ from app.reconcile.namespace import NamespaceState, ensure_namespace
 from app.reconcile.observe import Observed, observe_store
 from app.reconcile.outcome import CLOSELY, LOOK_LATER, LOOK_SLOWLY, LOOK_SOON, RESYNC, PassContext, PassOutcome, spread
 from app.reconcile.plan import REASON_DATA_LOST, REASON_TERMINATING, Plan, plan_pass
+from app.reconcile.rotation import Reached, judge_rotation
 from app.reconcile.verdicts import Sight, is_ready, judge, stalled_by, synced_after
 
 
@@ -93,6 +94,10 @@ def _converge(store: StoreSnapshot, context: PassContext, steps: _Steps) -> Pass
 def _outcome(store: StoreSnapshot, engine: Engine, plan: Plan, observed: Observed, applied: Applied, context: PassContext) -> PassOutcome:
     now = context.clock.now()
     sight = Sight({**observed.own, **applied.live}, observed.pods)
+
+    def last_line(pod: LiveObject, container: str, previous: bool) -> str | None:
+        return context.cluster.last_log_line(pod.key.namespace, pod.key.name, container, previous=previous)
+
     verdicts = judge(
         store,
         engine,
@@ -100,33 +105,44 @@ def _outcome(store: StoreSnapshot, engine: Engine, plan: Plan, observed: Observe
         sight,
         applied.error,
         now=now,
-        last_line=lambda pod, container, previous: context.cluster.last_log_line(
-            pod.key.namespace, pod.key.name, container, previous=previous
-        ),
+        last_line=last_line,
         # What this very pass applied has had no time to be refused; the next pass asks.
         refusals=lambda key: None if key in applied.entries else _refusals(context.cluster, key),
     )
-    conditions = merge(store.conditions, verdicts, now=now, generation=store.generation)
     complete = applied.error is None and plan.stalled is None and not _waits(plan)
+    rotation = judge_rotation(store, plan, sight.pods_of, last_line, complete=complete)
+    if rotation.verdict is not None:
+        verdicts = (*verdicts, rotation.verdict)
+    conditions = merge(store.conditions, verdicts, now=now, generation=store.generation)
     return PassOutcome(
         conditions=conditions,
-        inventory=_inventory(store, plan, applied),
+        inventory=_inventory(store, plan, observed, applied),
         changes=plan.change_set,
-        observed_generation=store.generation if complete else store.observed_generation,
-        requeue_after=_next_look(store, conditions, plan, applied.error, now=now),
+        observed_generation=store.generation if complete and not _rotates(store, rotation.reached) else store.observed_generation,
+        requeue_after=0.0 if rotation.reached is Reached.SET else _next_look(store, conditions, plan, applied.error, now=now),
         drift=plan.drift,
         repaired=frozenset({*applied.entries, *applied.removed}),
         error=applied.error,
+        rotation=rotation.reached,
     )
+
+
+def _rotates(store: StoreSnapshot, reached: Reached | None = None) -> bool:
+    """Whether more is to be done for new credentials at present: while the store is suspended there is nothing to set."""
+    if store.rotation is None or reached is Reached.TAKEN_UP:
+        return False
+    return store.rotation is Rotation.SWITCHING or store.desired_state is not DesiredState.SUSPENDED
 
 
 def _waits(plan: Plan) -> bool:
     return any(work.change.reason == REASON_TERMINATING for work in plan.works)
 
 
-def _inventory(store: StoreSnapshot, plan: Plan, applied: Applied) -> dict[ObjectKey, InventoryEntry]:
+def _inventory(store: StoreSnapshot, plan: Plan, observed: Observed, applied: Applied) -> dict[ObjectKey, InventoryEntry]:
+    """The new record. What is neither wanted nor there is forgotten: a killed pass may have pruned it."""
     unchanged = ((w.entry, w.live) for w in plan.works if w.change.action is Action.UNCHANGED and w.entry and w.live)
-    kept = {key: entry for key, entry in store.inventory.items() if key not in applied.removed}
+    known = plan.desired | observed.own.keys()
+    kept = {key: entry for key, entry in store.inventory.items() if key in known and key not in applied.removed}
     return {**kept, **refreshed(unchanged), **applied.entries}
 
 
@@ -139,9 +155,11 @@ def _next_look(
     if (stalled := known.get(STALLED)) is not None and stalled.status is Status.TRUE:
         return spread(LOOK_SLOWLY * 2)
     ready = known[READY]
-    if not _waits(plan) and (is_ready(conditions) or ready.reason == REASON_SUSPENDED):
+    if not _waits(plan) and not _rotates(store) and (is_ready(conditions) or ready.reason == REASON_SUSPENDED):
         return spread(RESYNC)
-    waited = (now - max(store.provisioning_since, ready.last_transition_at)).total_seconds()
+    # While credentials are replaced the store may be ready all along.
+    since = store.provisioning_since if _rotates(store) else max(store.provisioning_since, ready.last_transition_at)
+    waited = (now - since).total_seconds()
     if waited < CLOSELY:
         return LOOK_SOON
     return LOOK_LATER if waited < plan_named(store.plan).deadline else spread(LOOK_SLOWLY)

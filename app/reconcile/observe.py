@@ -60,7 +60,7 @@ def observe_store(store: StoreSnapshot, cluster: Cluster, desired: Iterable[Obje
                     pods.append(live)
             elif kind not in NEVER_FOREIGN:
                 foreign.append(live)
-    foreign.extend(pod for pod in pods if not _is_descendant(pod, known))
+    foreign.extend(pod for pod in pods if not _is_descendant(pod, known) and not _ended(pod))
     return Observed(own, tuple(pods), tuple(foreign))
 
 
@@ -91,6 +91,11 @@ def check_present(store: StoreSnapshot, kind: str, version: str) -> None:
 
 def _number(entry: InventoryEntry) -> int:
     return int(entry.resource_version) if entry.resource_version.isdigit() else 0
+
+
+def _ended(pod: LiveObject) -> bool:
+    """Whether it runs nothing any more, or soon: what is left of a Job that was pruned stays until the cluster has collected it."""
+    return pod.terminating or pod.status.get("phase") in ("Succeeded", "Failed")
 
 
 def _is_descendant(pod: LiveObject, known: Collection[ObjectKey]) -> bool:

@@ -13,6 +13,7 @@ from app.domain.drift import ChangeSet, ObjectDrift
 from app.domain.errors import StoreyardError
 from app.domain.manifests import InventoryEntry, ObjectKey
 from app.ports import Clock, Cluster, ManifestRenderer
+from app.reconcile.rotation import Reached
 
 # When to look again, in seconds.
 LOOK_SOON = 0.5
@@ -28,7 +29,8 @@ class PassOutcome:
     """What one pass saw and did.
 
     `inventory` is the whole new record. `observed_generation` is the generation whose every object was applied (unchanged where some
-    was not). `requeue_after` in seconds. `gone`: the namespace was observed absent after a delete. `steps` are durations in seconds.
+    was not, or where new credentials are not yet in force). `requeue_after` in seconds. `gone`: the namespace was observed absent after a
+    delete. `steps` are durations in seconds. `rotation` is the step of a rotation that was found done.
     """
 
     conditions: tuple[Condition, ...]
@@ -40,6 +42,7 @@ class PassOutcome:
     repaired: frozenset[ObjectKey] = frozenset()
     error: StoreyardError | None = None
     gone: bool = False
+    rotation: Reached | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
 
 

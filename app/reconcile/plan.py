@@ -35,6 +35,7 @@ REASON_OBSERVE = "ObserveOnly"
 REASON_TOO_MANY = "TooManyDeletions"
 REASON_CONTESTED = "ContestedField"
 REASON_SAME = "InSync"
+REASON_REPLACED = "Replaced"
 
 # Works that only put right what nobody asked for.
 REPAIRS = frozenset({REASON_MISSING, REASON_DRIFTED, REASON_RECREATED})
@@ -67,6 +68,7 @@ class Plan:
     works: tuple[Work, ...]
     drift: tuple[ObjectDrift, ...]
     stalled: tuple[str, str] | None = None
+    desired: frozenset[ObjectKey] = frozenset()
 
     @property
     def change_set(self) -> ChangeSet:
@@ -93,13 +95,15 @@ def plan_pass(store: StoreSnapshot, manifests: Iterable[Manifest], observed: Obs
         )
     foreign = [_plan_foreign(live, mode) for live in observed.foreign]
     drift.extend(ObjectDrift(live.key, DriftClass.FOREIGN) for live in observed.foreign)
-    return Plan((*works, *prunes, *foreign), tuple(drift), stalled)
+    return Plan((*works, *prunes, *foreign), tuple(drift), stalled, frozenset(desired))
 
 
 def _plan_object(
     manifest: Manifest, live: LiveObject | None, entry: InventoryEntry | None, mode: DriftMode
 ) -> tuple[Work, ObjectDrift | None]:
     key = manifest.key
+    if key.kind == "Job":
+        return _plan_job(manifest, live, entry), None
     if live is None:
         return _plan_absent(manifest, entry, mode)
     if live.terminating:
@@ -118,6 +122,20 @@ def _plan_object(
         return _skipped(key, REASON_OBSERVE, found.differences, live), found
     reason = REASON_RECREATED if found.drift_class is DriftClass.MISSING else REASON_DRIFTED
     return _configured(manifest, live, entry, reason, found), found
+
+
+def _plan_job(manifest: Manifest, live: LiveObject | None, entry: InventoryEntry | None) -> Work:
+    """A Job may be run any number of times, but its template never changes: one that is not what was made for this manifest goes, and the
+    next pass makes it anew. One that is gone was cleared away after its time, failed or not seen to end: no drift.
+    """
+    key = manifest.key
+    if live is None:
+        return Work(Change(key, Action.CREATED, REASON_NEW if entry is None else REASON_MISSING), manifest)
+    if live.terminating:
+        return _skipped(key, REASON_TERMINATING, live=live)
+    if entry is None or entry.manifest_hash != manifest.hash or diff_object(entry, live) is not None:
+        return Work(Change(key, Action.DELETED, REASON_REPLACED), None, live)
+    return Work(Change(key, Action.UNCHANGED, REASON_SAME), manifest, live, entry)
 
 
 def _plan_absent(manifest: Manifest, entry: InventoryEntry | None, mode: DriftMode) -> tuple[Work, ObjectDrift | None]:

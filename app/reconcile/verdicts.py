@@ -39,6 +39,9 @@ class Sight:
     objects: Mapping[ObjectKey, LiveObject]
     pods: tuple[LiveObject, ...]
 
+    def pods_of(self, workload: LiveObject) -> list[LiveObject]:
+        return [pod for pod in self.pods if _belongs(pod, workload)]
+
 
 def judge(
     store: StoreSnapshot,
@@ -67,7 +70,7 @@ def _component_health(store: StoreSnapshot, component: Component, sight: Sight, 
     key = ObjectKey(component.kind, store.namespace, component.name)
     live = sight.objects.get(key)
     health = check_health(live)
-    pods = [pod for pod in sight.pods if live is not None and _belongs(pod, live)]
+    pods = sight.pods_of(live) if live is not None else []
     if store.desired_state is DesiredState.SUSPENDED and health.reason == "Stopped" and pods:
         # A workload counts its pods as gone while they still end, and may still write.
         return STOPPING

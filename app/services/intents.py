@@ -97,7 +97,15 @@ def intent_of(store: Store) -> dict[str, Any]:
         "drift_mode": store.drift_mode.value,
         "paused_until": store.paused_until and store.paused_until.isoformat(),
         "paused_reason": store.paused_reason,
+        "restarted_generation": store.restarted_generation,
+        "rotation": store.rotation and store.rotation.value,
     }
+
+
+def refuse_suspended(store: Store, what: str) -> None:
+    """For what needs running pods. `what` ends the sentence "Resume it first, then …"."""
+    if store.desired_state is DesiredState.SUSPENDED:
+        raise InvalidIntent(f"This store is suspended. Resume it first, then {what}.", field="store", rule="not_suspended", id=store.id)
 
 
 def check_reason(reason: str) -> str:

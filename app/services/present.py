@@ -56,6 +56,7 @@ def store_view(services: Services, row: Store) -> StoreView:
         quarantined_at=row.quarantined_at,
         settings=row.settings,
         conditions=conditions_of(row),
+        rotation=row.rotation,
     )
 
 

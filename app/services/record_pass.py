@@ -21,10 +21,11 @@ from app.domain.conditions import READY, Condition, Status, by_type, differ
 from app.domain.drift import Action, DriftClass, ObjectDrift
 from app.domain.errors import Conflict, LeaseLost, Transient
 from app.domain.manifests import InventoryEntry, ObjectKey
-from app.domain.stores import StoreSnapshot, derive_phase
+from app.domain.stores import Rotation, StoreSnapshot, derive_phase
 from app.models import Base, DriftEvent, Event, InventoryObject, ReconcileRun, Store, StoreCondition
 from app.reconcile.circuit import backoff
 from app.reconcile.outcome import PassOutcome
+from app.reconcile.rotation import Reached
 from app.services.context import Services
 from app.services.leases import lock_held_store
 from app.services.masking import masked
@@ -105,6 +106,7 @@ def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: 
         _record_conditions(session, before, outcome.conditions)
         _record_inventory(session, before, outcome.inventory)
         _record_row(row, outcome, now=now)
+        _record_rotation(row, outcome)
         if outcome.changes.effective or outcome.error is not None or changed:
             session.execute(_ADD_RUN, _run(before, outcome, record, now))
         if events := _events(before, outcome, changed, record, now):
@@ -165,6 +167,17 @@ def _record_row(row: Store, outcome: PassOutcome, *, now: datetime) -> None:
     row.observed_at = now
     row.next_reconcile_at = None if outcome.gone else now + timedelta(seconds=outcome.requeue_after)
     row.phase = derive_phase(row.desired_state, outcome.conditions, gone=row.gone_at is not None, ever_ready=row.ever_ready)
+
+
+def _record_rotation(row: Store, outcome: PassOutcome) -> None:
+    """The next stage, in the transaction of what was seen. Only the holder of the lease moves a rotation on."""
+    if outcome.rotation is Reached.SET and row.rotation is Rotation.SETTING:
+        row.rotation = Rotation.SWITCHING
+    elif outcome.rotation is Reached.TAKEN_UP and row.rotation is Rotation.SWITCHING:
+        # Copied by the database: the sealed values need not be read for it.
+        row.credentials, row.credentials_key_id = Store.pending_credentials, Store.pending_credentials_key_id  # type: ignore[assignment]
+        row.credentials_version += 1
+        row.rotation = row.pending_credentials = row.pending_credentials_key_id = None
 
 
 def _record_conditions(session: Session, before: StoreSnapshot, conditions: tuple[Condition, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app.domain.conditions import CONDITION_TYPES, Condition
 from app.domain.manifests import InventoryEntry, ObjectKey
-from app.domain.stores import DriftMode, StoreSnapshot, derive_phase
+from app.domain.stores import DriftMode, Rotation, StoreSnapshot, derive_phase
 from app.models import InventoryObject, Platform, Store, StoreCondition
 from app.ports import Vault
 
@@ -22,7 +22,7 @@ _STRICTNESS = (DriftMode.REPAIR, DriftMode.OBSERVE, DriftMode.OFF)
 # Made once: SQLAlchemy takes as long to make them as the server to run them.
 _OF = bindparam("of")
 _STORE = select(Store, Platform).join(Platform, Platform.id == 1).where(Store.id == _OF).execution_options(populate_existing=True)
-_STORE_AND_CREDENTIALS = _STORE.options(undefer(Store.credentials))
+_STORE_AND_CREDENTIALS = _STORE.options(undefer(Store.credentials), undefer(Store.pending_credentials))
 _CONDITIONS = select(*(getattr(StoreCondition, field.name) for field in fields(Condition))).where(StoreCondition.store_id == _OF)
 _INVENTORY = select(
     InventoryObject.kind,
@@ -59,6 +59,8 @@ def load_store(session: Session, store_id: str, *, vault: Vault | None, now: dat
     if found is None:
         return None
     store, platform = found
+    switching = store.rotation is Rotation.SWITCHING
+    present, pending = ({}, {}) if vault is None else (vault.open(store.credentials_key_id, store.credentials), open_pending(store, vault))
     # As plain rows: a pass reads them once, and objects of the session cost it a third of its time in the database.
     conditions, inventory = session.execute(_CONDITIONS, of), session.execute(_INVENTORY, of)
     return LoadedStore(
@@ -82,10 +84,13 @@ def load_store(session: Session, store_id: str, *, vault: Vault | None, now: dat
             ever_ready=store.ever_ready,
             provisioning_since=store.provisioning_since,
             failure_count=store.failure_count,
-            credentials_version=store.credentials_version,
+            credentials_version=store.credentials_version + switching,
+            restarted_generation=store.restarted_generation,
+            rotation=store.rotation,
             conditions=_in_order(Condition(*row) for row in conditions),
             inventory={entry.key: entry for entry in map(inventory_entry, inventory)},
-            secrets={} if vault is None else vault.open(store.credentials_key_id, store.credentials),
+            secrets=pending if switching else present,
+            pending_secrets={} if switching else pending,
             settings=store.settings,
         ),
         pause=pause_in_force(store, platform, now=now),
@@ -95,6 +100,13 @@ def load_store(session: Session, store_id: str, *, vault: Vault | None, now: dat
         crash_count=store.crash_count,
         lease_token=store.lease_token,
     )
+
+
+def open_pending(store: Store, vault: Vault) -> Mapping[str, str]:
+    """The credentials that are to take the place of the present ones; none where no rotation is under way. VaultError."""
+    if store.pending_credentials is None or store.pending_credentials_key_id is None:
+        return {}
+    return vault.open(store.pending_credentials_key_id, store.pending_credentials)
 
 
 def condition_of(row: StoreCondition) -> Condition:

@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.conditions import Condition, Status
 from app.domain.people import Role
 from app.domain.quotas import Amount
-from app.domain.stores import DesiredState, DriftMode, Phase
+from app.domain.stores import DesiredState, DriftMode, Phase, Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class StoreView:
     quarantined_at: datetime | None
     settings: Mapping[str, Any]
     conditions: tuple[Condition, ...]
+    rotation: Rotation | None = None
     replayed: bool = field(default=False, compare=False)
 
     @property
@@ -111,6 +112,7 @@ class StoreView:
             values[name] = _time(values[name])
         values["desired_state"] = DesiredState(values["desired_state"])
         values["phase"] = Phase(values["phase"])
+        values["rotation"] = Rotation(values["rotation"]) if values.get("rotation") else None
         values["drift_mode"] = DriftMode(values["drift_mode"])
         values["conditions"] = tuple(_condition(condition) for condition in values["conditions"])
         return cls(**values, replayed=replayed)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from app.domain.conditions import ADDRESS_READY, NAMESPACE_READY, READY, STALLED, Condition, Status, by_type
+from app.domain.conditions import ADDRESS_READY, CREDENTIALS_ROTATED, NAMESPACE_READY, READY, STALLED, Condition, Status, by_type
 from app.domain.engines import Component, Engine
 from app.domain.errors import StoreyardError
 from app.domain.stores import REASON_SUSPENDED, DesiredState
@@ -149,6 +149,9 @@ def progress_of(store: StoreView, engine: Engine, wish: Wish, *, elapsed: float)
     if stalled is not None and stalled.status is Status.TRUE and stalled.observed_generation == store.generation and _fresh(store, wish):
         return Progress(store, elapsed, steps, End.BLOCKED, stalled.message)
     ready = known.get(READY)
+    if store.rotation is not None and ready is not None and ready.status is Status.TRUE:
+        # The shop is open all the while: what is waited for is something else.
+        ready = known.get(CREDENTIALS_ROTATED)
     current = ready is not None and ready.observed_generation >= wish.generation and _fresh(store, wish)
     return Progress(store, elapsed, steps, End.WAITING, ready.message if ready is not None and current else "It waits for a worker.")
 
@@ -168,8 +171,17 @@ def _steps(store: StoreView, engine: Engine, wish: Wish) -> tuple[Step, ...]:
         return (*stops, Step(READY, "Suspended", done, None, _message(store, READY)))
     titles = {NAMESPACE_READY: "Namespace"}
     titles |= {component.condition: component.title for component in engine.components}
-    titles |= {ADDRESS_READY: "Address", READY: "Ready"}
+    titles |= {ADDRESS_READY: "Address"}
+    if store.rotation is not None or _rotated_since(store, wish):
+        titles |= {CREDENTIALS_ROTATED: "Credentials"}
+    titles |= {READY: "Ready"}
     return tuple(_step(store, type_, title, wish) for type_, title in titles.items())
+
+
+def _rotated_since(store: StoreView, wish: Wish) -> bool:
+    """A rotation that has ended is a step of the intent that asked for it, and of no other."""
+    rotated = by_type(store.conditions).get(CREDENTIALS_ROTATED)
+    return rotated is not None and rotated.last_transition_at >= wish.since
 
 
 def _step(store: StoreView, type_: str, title: str, wish: Wish) -> Step:

@@ -11,6 +11,7 @@ from app.domain.managed_fields import ownerships, take_over
 from app.domain.manifests import FIELD_MANAGER, InventoryEntry, Manifest, ObjectKey, storable
 from app.ports import WatchEvent, list_all
 from app.reconcile.apply import NO_VERSION
+from app.reconcile.diff import differences
 from tests.contract.conftest import World
 
 LABEL = "storeyard.dev/store-id"
@@ -31,6 +32,12 @@ def service(world: World, **spec: Any) -> Manifest:
 def claim(world: World, size: str = "1Gi") -> Manifest:
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
     return world.manifest({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec})
+
+
+def job(world: World, image: str = "example.test/once:1") -> Manifest:
+    pod = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [{"name": "main", "image": image}]}
+    spec = {"backoffLimit": 1, "ttlSecondsAfterFinished": 60, "template": {"metadata": {"labels": {"app": "once"}}, "spec": pod}}
+    return world.manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once"}, "spec": spec})
 
 
 def owners(body: Any) -> set[tuple[str, str]]:
@@ -641,3 +648,26 @@ def test_there_is_no_log_line_of_a_pod_that_is_not_there(world: World) -> None:
 def test_our_credentials_say_what_they_may(world: World) -> None:
     assert world.cluster.may("create", "Namespace") is True
     assert world.cluster.may("get", "ConfigMap", namespace=world.namespace) is True
+
+
+# Jobs
+
+
+def test_a_job_s_controller_writes_nothing_but_its_status_and_its_pods_are_its_children(world: World) -> None:
+    made = world.cluster.apply(job(world), resource_version=NO_VERSION)
+    recorded = InventoryEntry.record("", made)
+    [pod] = world.eventually(lambda: list(list_all(world.cluster, "Pod", namespace=world.namespace)))
+    assert (pod.controller or {})["uid"] == made.uid
+    live = world.quiet(made.key)
+    assert live.resource_version != made.resource_version
+    assert differences("Job", recorded.live, storable(live.body)) == ()
+    assert world.cluster.apply(job(world)).body["spec"] == made.body["spec"]
+
+
+def test_a_job_s_template_never_changes_and_its_pods_go_with_it(world: World) -> None:
+    made = world.cluster.apply(job(world))
+    world.eventually(lambda: list(list_all(world.cluster, "Pod", namespace=world.namespace)))
+    with pytest.raises(Rejected):
+        world.cluster.apply(job(world, "example.test/once:2"))
+    world.cluster.delete(made.key, uid=made.uid)
+    world.eventually(lambda: world.cluster.get(made.key) is None and not list(list_all(world.cluster, "Pod", namespace=world.namespace)))

@@ -13,10 +13,10 @@ ENGINE = Engine(
     title="Medusa",
     components=(Component("backend", "Deployment", "BackendReady", "backend", "Shop server"),),
     secrets=(
-        SecretSpec("database_password", "password", 32),
+        SecretSpec("database_password", "password", 32, rotate=True),
         SecretSpec("jwt_secret", "hex", 64),
         SecretSpec("admin_email", "literal", value="admin@{host}", reveal=True, title="E-mail"),
-        SecretSpec("admin_password", "password", 20, reveal=True, title="Password"),
+        SecretSpec("admin_password", "password", 20, reveal=True, rotate=True, title="Password"),
         SecretSpec("publishable_key", "hex", 64, prefix="pk_"),
     ),
     images={"backend": "storeyard/medusa:test"},

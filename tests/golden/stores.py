@@ -22,6 +22,15 @@ SECRETS = {
     "storefront_signing_key": "4" * 64,
 }
 
+# What a rotation makes anew.
+PENDING = {
+    **SECRETS,
+    "database_password": "next/database:password@2",
+    "jwt_secret": "6" * 64,
+    "cookie_secret": "7" * 64,
+    "admin_password": "next-admin-password",
+}
+
 PROFILE = PlatformProfile(
     store_domain="shops.test",
     ingress_class="nginx",

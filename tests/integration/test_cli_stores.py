@@ -161,6 +161,35 @@ def test_suspend_resume_and_plan_end_with_their_timelines(shell: Shell, shop: st
     assert "smaller disk" in shell.refused("store", "plan", "bakery", "starter")
 
 
+def test_a_restart_replaces_the_pods_and_ends_when_the_store_answers_again(shell: Shell, shop: str) -> None:
+    deployment = ObjectKey("Deployment", f"st-{shop}", "backend")
+    before = shell.cluster.look(deployment)
+    restarted = shell.json("store", "restart", "bakery", "--wait")
+    assert (restarted["phase"], restarted["generation"], restarted["timeline"]["outcome"]) == ("Ready", 2, "done")
+    after = shell.cluster.look(deployment)
+    assert before is not None
+    assert after is not None
+    assert after.body["spec"]["template"]["metadata"]["annotations"]["storeyard.dev/restarted-generation"] == "2"
+    assert before.body["spec"]["template"]["metadata"]["annotations"].keys() == {"storeyard.dev/credentials-version"}
+    shell.ok("store", "suspend", "bakery", "--wait")
+    assert shell.refused("store", "restart", "bakery").startswith("error: This store is suspended. Resume it first")
+
+
+def test_credentials_are_replaced(shell: Shell, shop: str) -> None:
+    before = shell.json("store", "credentials", "bakery")["credentials"]
+    asked = shell.json("store", "rotate-credentials", "bakery")
+    assert (asked["generation"], asked["rotation"]) == (2, "setting")
+    shell.work(shop)
+    rotated = shell.json("store", "show", "bakery")
+    assert (rotated["phase"], rotated["generation"], rotated["rotation"]) == ("Ready", 2, None)
+    after = shell.json("store", "credentials", "bakery")["credentials"]
+    assert (after.keys(), after["admin_email"]) == (before.keys(), before["admin_email"])
+    assert after["admin_password"] != before["admin_password"]
+    assert "The credentials were replaced." in shell.ok("store", "events", "bakery")
+    shell.ok("store", "suspend", "bakery", "--wait")
+    assert shell.refused("store", "rotate-credentials", "bakery").startswith("error: This store is suspended. Resume it first")
+
+
 def test_a_deletion_asks_first_and_ends_when_the_namespace_is_gone(shell: Shell, shop: str) -> None:
     assert "say --yes" in shell.refused("store", "delete", "bakery", code=2)
     assert get_store(shell.services, tenant_id=find_tenant(shell.services, "acme").id, store_id=shop).phase == "Ready"

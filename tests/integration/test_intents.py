@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select, update
 
-from app.domain.errors import Forbidden, InvalidIntent, NameTaken, NotFound, QuotaExceeded, StoreyardError, UnknownEngine
+from app.domain.errors import Forbidden, InvalidIntent, NameTaken, NotFound, Outdated, QuotaExceeded, StoreyardError, UnknownEngine
 from app.domain.stores import DesiredState, DriftMode, Phase
 from app.models import AuditEntry, ClusterRow, Store
 from app.services.change_plan import change_plan
@@ -22,6 +22,7 @@ from app.services.freeze_tenant import freeze_tenant, unfreeze_tenant
 from app.services.pause_reconciling import pause_reconciling, unpause_reconciling
 from app.services.rename_store import rename_store
 from app.services.request_reconcile import request_reconcile
+from app.services.restart_store import restart_store
 from app.services.resume_store import resume_store
 from app.services.reveal_credentials import reveal_credentials
 from app.services.set_drift_mode import set_drift_mode
@@ -46,6 +47,7 @@ INTENTS: dict[str, Intent] = {
     "plan": lambda services, store: change_plan(services, MERCHANT, **whose(store), plan="standard"),
     "rename": lambda services, store: rename_store(services, MERCHANT, **whose(store), name="Bread & Butter"),
     "settings": lambda services, store: change_settings(services, MERCHANT, **whose(store), settings={"tagline": "Bread since 1903"}),
+    "restart": lambda services, store: restart_store(services, MERCHANT, **whose(store)),
     "delete": lambda services, store: delete_store(services, MERCHANT, **whose(store)),
 }
 OTHERS: dict[str, Intent] = {
@@ -286,6 +288,25 @@ def test_credentials_shown_are_the_merchants_own_and_hidden_from_logs(services: 
     assert [name for name, _, _ in shown.entries] == ["admin_email", "admin_password"]
     assert shown.admin_url == "http://bakery.localhost/app"
     assert all(value not in repr(shown) for _, _, value in shown.entries)
+
+
+def test_a_suspended_store_is_not_restarted(services: Services) -> None:
+    store = make_store(services)
+    suspend_store(services, MERCHANT, **whose(store))
+    with pytest.raises(InvalidIntent, match="Resume it first, then restart it") as refused:
+        restart_store(services, MERCHANT, **whose(store))
+    assert refused.value.data["rule"] == "not_suspended"
+    assert row_of(services, store.id).restarted_generation is None
+
+
+def test_each_restart_that_was_carried_out_is_followed_by_another(services: Services) -> None:
+    store = make_store(services)
+    for generation in (2, 3):
+        restart_store(services, MERCHANT, **whose(store), asked_of=generation - 1)
+        assert row_of(services, store.id).restarted_generation == generation
+        set_row(services, store.id, observed_generation=generation)
+    with pytest.raises(Outdated):
+        restart_store(services, MERCHANT, **whose(store), asked_of=2)
 
 
 def test_quota_is_asked_before_a_plan_grows(services: Services) -> None:

@@ -31,7 +31,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
     assert {" ".join(path) for path, _ in LEAVES} == {
         "tenant create", "tenant list", "user create", "user list", "user set-password", "user role",
         "store create", "store list", "store show", "store credentials", "store events", "store runs", "store drift", "store plan",
-        "store settings", "store suspend", "store resume", "store delete", "store pause", "store unpause", "store mode",
+        "store settings", "store suspend", "store resume", "store restart", "store delete", "store pause", "store unpause", "store mode",
+        "store rotate-credentials",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",
         "orphans", "doctor", "top", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
     }  # fmt: skip

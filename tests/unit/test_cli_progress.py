@@ -10,7 +10,7 @@ import pytest
 
 from app.cli.progress import Display, require_done, timeline
 from app.domain.conditions import Condition, Status
-from app.domain.stores import DesiredState, DriftMode, Phase
+from app.domain.stores import DesiredState, DriftMode, Phase, Rotation
 from app.services.views import StoreView
 from app.services.wait import End, NotReadyInTime, Progress, Step, Wish, progress_of
 from tests.fakes.clock import START
@@ -170,3 +170,18 @@ def test_the_time_of_an_unforeseen_order_is_kept() -> None:
     at: datetime = START + timedelta(seconds=3)
     assert Wish.of(view(provisioning_since=at)).since == at
     assert Wish.of(view(provisioning_since=START, deletion_requested_at=at)).since == at
+
+
+def test_new_credentials_are_a_step_of_the_intent_that_asked_for_them() -> None:
+    ready = tuple(replace(each, observed_generation=2) for each in READY)
+    going: dict[str, Any] = {**SERVING, "generation": 2, "provisioning_since": START + timedelta(seconds=100)}
+    setting = condition("CredentialsRotated", Status.FALSE, after=101, generation=2, message="New passwords are being set.")
+    progress = look(view(*ready, setting, **going, rotation=Rotation.SETTING))
+    assert (progress.end, progress.why) == (End.WAITING, "New passwords are being set.")
+    assert [(step.title, step.done) for step in progress.steps][-2:] == [("Credentials", False), ("Ready", True)]
+    rotated = condition("CredentialsRotated", Status.TRUE, after=104, generation=2)
+    done = look(view(*ready, rotated, **{**going, "observed_generation": 2}))
+    assert done.end is End.DONE
+    assert [(step.title, step.seconds) for step in done.steps][-2:] == [("Credentials", 4.0), ("Ready", None)]
+    later = {**going, "generation": 3, "observed_generation": 3, "provisioning_since": START + timedelta(seconds=200)}
+    assert "Credentials" not in [step.title for step in look(view(*ready, rotated, **later)).steps]

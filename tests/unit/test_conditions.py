@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.conditions import CONDITION_TYPES, READY, STALLED, STEPS, SYNCED, Condition, Status, Verdict, by_type, differ, merge
+from app.domain.conditions import (
+    CONDITION_TYPES,
+    CREDENTIALS_ROTATED,
+    READY,
+    STALLED,
+    STEPS,
+    SYNCED,
+    Condition,
+    Status,
+    Verdict,
+    by_type,
+    differ,
+    merge,
+)
 from app.domain.errors import StoreyardError
 
 BEFORE = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -77,4 +90,4 @@ def test_an_unknown_type_is_a_bug() -> None:
 
 def test_three_verdicts_come_before_the_steps() -> None:
     assert CONDITION_TYPES[:3] == (SYNCED, READY, STALLED)
-    assert set(CONDITION_TYPES) == {SYNCED, READY, STALLED, *STEPS}
+    assert set(CONDITION_TYPES) == {SYNCED, READY, STALLED, *STEPS, CREDENTIALS_ROTATED}

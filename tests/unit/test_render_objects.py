@@ -19,8 +19,8 @@ from app.domain.plans import PLANS, Plan
 from app.domain.platform import Peer, PlatformProfile
 from app.domain.quantities import parse_quantity
 from app.domain.settings import ANNOUNCEMENT_MAX, TAGLINE_MAX, ShopSettings, check_settings, shop_settings
-from app.domain.stores import DesiredState
-from tests.golden.stores import PROFILE, SECRETS, snapshot
+from app.domain.stores import DesiredState, Rotation
+from tests.golden.stores import PENDING, PROFILE, SECRETS, snapshot
 
 LARGE_PROFILE = PlatformProfile(
     store_domain="shops.example.com",
@@ -287,6 +287,61 @@ def test_pods_are_replaced_for_a_new_version_of_the_credentials_and_the_storefro
     assert {key for key in before if before[key] != resigned[key]} == {"Secret/store"}
     rotated = hashes(credentials_version=2)
     assert {key for key in before if before[key] != rotated[key]} == {"Deployment/backend", "Deployment/storefront"}
+
+
+def test_a_restart_replaces_the_pods_of_server_and_storefront_by_a_mark_that_later_intents_leave_alone() -> None:
+    renderer = JinjaRenderer(None, PROFILE)
+
+    def hashes(**changes: Any) -> dict[str, str]:
+        return {str(manifest.key): manifest.hash for manifest in renderer.render(snapshot(**changes))}
+
+    before, once, later = hashes(), hashes(generation=2, restarted_generation=2), hashes(generation=3, restarted_generation=2)
+    assert {key for key in before if before[key] != once[key]} == {"Deployment/backend", "Deployment/storefront"}
+    assert later == once
+    again = hashes(generation=4, restarted_generation=4)
+    assert {key for key in once if once[key] != again[key]} == {"Deployment/backend", "Deployment/storefront"}
+
+
+@pytest.mark.parametrize("profile", [PROFILE, LARGE_PROFILE], ids=["plain", "large"])
+def test_new_passwords_are_set_by_a_restricted_job_that_reaches_the_database_alone(profile: PlatformProfile) -> None:
+    renderer = JinjaRenderer(None, profile)
+    before = {manifest.key: manifest for manifest in renderer.render(snapshot())}
+    rotating = {manifest.key: manifest for manifest in renderer.render(snapshot(rotation=Rotation.SETTING, pending_secrets=PENDING))}
+    fresh = {str(key) for key in rotating.keys() - before.keys()}
+    assert fresh == {"Job/rotate-2", "Secret/rotation", "NetworkPolicy/rotation"}
+    assert {str(key) for key in before if before[key].hash != rotating[key].hash} == {"NetworkPolicy/database"}, "the pods stay as they are"
+    manifests = tuple(rotating.values())
+    for manifest in manifests:
+        for version in ("1.33", "1.37"):
+            kubernetes_validate.validate(dict(manifest.body), version, strict=True)
+    job = of_kind(manifests, "Job")["rotate-2"]["spec"]
+    labels, pod = job["template"]["metadata"]["labels"], job["template"]["spec"]
+    assert (pod["restartPolicy"], pod["automountServiceAccountToken"], pod["serviceAccountName"]) == ("Never", False, "store")
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    data = of_kind(manifests, "Secret")["rotation"]["data"]
+    assert {v["valueFrom"]["secretKeyRef"]["key"] for v in container["env"] if "valueFrom" in v} == set(data)
+    policies = of_kind(manifests, "NetworkPolicy")
+    assert policies["rotation"]["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert "ingress" not in policies["rotation"]["spec"]
+    reached = [peer for rule in policies["rotation"]["spec"]["egress"] for peer in rule["to"] if "app.kubernetes.io/component" in str(peer)]
+    assert reached == [{"podSelector": {"matchLabels": {"app.kubernetes.io/component": "database"}}}]
+    [let_in] = policies["database"]["spec"]["ingress"]
+    assert {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in let_in["from"]} == {"backend", "rotation"}
+    for manifest in manifests:
+        if manifest.key.kind != "Secret":
+            assert not [name for name, value in PENDING.items() if value in str(manifest.body)], manifest.key
+
+
+def test_a_suspended_store_s_passwords_wait() -> None:
+    renderer = JinjaRenderer(None, PROFILE)
+    suspended = renderer.render(snapshot(desired_state=DesiredState.SUSPENDED))
+    changes = {"rotation": Rotation.SETTING, "pending_secrets": PENDING}
+    assert renderer.render(snapshot(desired_state=DesiredState.SUSPENDED, **changes)) == suspended
 
 
 def test_rendering_twice_gives_equal_manifests_that_share_nothing_changeable() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, func, make_url, select
@@ -96,14 +97,19 @@ def check_database(services: Services) -> Iterator[Check]:
 
 def _vault(services: Services) -> Check:
     """Whether every key that credentials are sealed with is at hand, and opens them."""
-    statement = select(Store.credentials_key_id, func.min(Store.id), func.count()).where(Store.gone_at.is_(None))
+    # Of present credentials, and of those that are to take their place.
+    sides = ((Store.credentials_key_id, Store.credentials), (Store.pending_credentials_key_id, Store.pending_credentials))
+    keys: list[tuple[str, str, int, Any]] = []
     with services.sessions.platform("the doctor looks at keys") as session:
-        keys = list(session.execute(statement.group_by(Store.credentials_key_id)).tuples())
+        for column, sealed_column in sides:
+            statement = select(column, func.min(Store.id), func.count()).where(Store.gone_at.is_(None), column.is_not(None))
+            found = session.execute(statement.group_by(column)).tuples()
+            keys += [(str(key_id), store_id, stores, sealed_column) for key_id, store_id, stores in found]
     newest, sealed = services.vault.seal({"probe": "probe"})
     services.vault.open(newest, sealed)
-    for key_id, store_id, stores in keys:
+    for key_id, store_id, stores, sealed_column in keys:
         with services.sessions.platform("the doctor looks at keys") as session:
-            credentials = session.scalars(select(Store.credentials).where(Store.id == store_id)).one_or_none()
+            credentials = session.scalars(select(sealed_column).where(Store.id == store_id)).one_or_none()
         try:
             services.vault.open(key_id, credentials or b"")
         except VaultError as error:
@@ -111,7 +117,7 @@ def _vault(services: Services) -> Check:
                 f"Put the key {key_id} back into STOREYARD_VAULT_KEYS, behind the newest. {stores} stores cannot be reconciled without it."
             )
             return Check("vault", Outcome.FAILED, error.message, fix)
-    older = sum(stores for key_id, _, stores in keys if key_id != newest)
+    older = sum(stores for key_id, _, stores, _ in keys if key_id != newest)
     detail = f"Key {newest} seals and opens" + (f"; {older} stores are sealed with older keys" if older else "")
     return Check("vault", Outcome.OK, detail)
 

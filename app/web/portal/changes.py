@@ -18,7 +18,9 @@ from app.services.delete_store import delete_store
 from app.services.quota_queries import tenant_quota
 from app.services.rename_store import rename_store
 from app.services.request_reconcile import request_reconcile
+from app.services.restart_store import restart_store
 from app.services.resume_store import resume_store
+from app.services.rotate_credentials import rotate_credentials
 from app.services.store_page import changes_since, store_page
 from app.services.suspend_store import suspend_store
 from app.services.views import StoreView
@@ -73,6 +75,19 @@ def suspend(store_id: str) -> ResponseReturnValue:
 @requires(Role.MEMBER)
 def resume(store_id: str) -> ResponseReturnValue:
     return _change(store_id, Form.of(), lambda asked: resume_store(**asked), "The store is being resumed.", to="stores.show")
+
+
+@blueprint.post("/<ulid:store_id>/restart")
+@requires(Role.MEMBER)
+def restart(store_id: str) -> ResponseReturnValue:
+    return _change(store_id, Form.of(), lambda asked: restart_store(**asked), "The store is being restarted.", to="stores.show")
+
+
+@blueprint.post("/<ulid:store_id>/rotate")
+@requires(Role.OWNER)
+def rotate(store_id: str) -> ResponseReturnValue:
+    said = "The store is getting new credentials. The page tells when they are in force."
+    return _change(store_id, Form.of(), lambda asked: rotate_credentials(**asked), said, to="stores.show")
 
 
 @blueprint.post("/<ulid:store_id>/check")

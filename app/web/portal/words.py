@@ -122,7 +122,10 @@ class Fact(NamedTuple):
 def facts(store: StoreView, engine: Engine) -> tuple[Fact, ...]:
     """The conditions in plain words, as far as they are known."""
     titles = {READY: "Shop", SYNCED: "Configuration", STALLED: "Needs a person", NAMESPACE_READY: "Its own space"}
-    titles |= {component.condition: component.title for component in engine.components} | {"AddressReady": "Address"}
+    titles |= {component.condition: component.title for component in engine.components} | {
+        "AddressReady": "Address",
+        "CredentialsRotated": "Credentials",
+    }
     return tuple(_fact(titles.get(condition.type, condition.type), condition, store) for condition in store.conditions)
 
 
@@ -149,6 +152,7 @@ _EVENT_TITLES = {
     "BackendReady": "Shop server",
     "StorefrontReady": "Storefront",
     "AddressReady": "Address",
+    "CredentialsRotated": "Credentials",
     "Drift": "Put right",
 }
 
@@ -262,6 +266,8 @@ class Done:
 _DEEDS = {
     "store.suspend": "suspended the store",
     "store.resume": "resumed the store",
+    "store.restart": "restarted the store",
+    "store.rotate_credentials": "asked for new credentials",
     "store.delete": "asked for the store to be deleted",
 }
 

@@ -7,46 +7,8 @@ const { randomBytes } = require("node:crypto")
 const { readFileSync } = require("node:fs")
 const path = require("node:path")
 
-const { Client } = require("pg")
-const scrypt = require("scrypt-kdf")
-
+const { LOCK, connect, hashed } = require("./database")
 const { log } = require("./log")
-
-const RETRY_MS = 100
-// short at first: a packet sent while the Service has no endpoint yet is never answered; longer for a slow server
-const CONNECT_TIMEOUT_MS = { first: 250, longest: 5000 }
-const PATIENCE_MS = 120_000
-const LOCK = 7305217001 // any constant: the advisory lock of all bootstraps of one database
-const SCRYPT = { logN: 15, r: 8, p: 1 } // what Medusa's emailpass provider uses
-
-async function connect(url) {
-  const deadline = Date.now() + PATIENCE_MS
-  let timeout = CONNECT_TIMEOUT_MS.first
-  let reason
-  for (;;) {
-    const attempted = Date.now()
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: timeout })
-    // without a listener a connection lost later would end the process
-    client.on("error", () => {})
-    try {
-      await client.connect()
-      return client
-    } catch (error) {
-      await client.end().catch(() => {})
-      if (Date.now() > deadline) {
-        throw error
-      }
-      if (error.message !== reason) {
-        reason = error.message
-        log("info", "Waiting for the database", { reason })
-      }
-      if (Date.now() - attempted >= timeout) {
-        timeout = Math.min(timeout * 2, CONNECT_TIMEOUT_MS.longest)
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    }
-  }
-}
 
 const hasTables = async (client) =>
   (await client.query("select to_regclass('public.mikro_orm_migrations') is not null as yes")).rows[0].yes
@@ -61,7 +23,7 @@ async function fill(client, env) {
     [env.PUBLISHABLE_KEY, `${env.PUBLISHABLE_KEY.slice(0, 6)}***${env.PUBLISHABLE_KEY.slice(-3)}`]
   )
   const [user, auth] = [id("user"), id("authid")]
-  const password = (await scrypt.kdf(env.ADMIN_PASSWORD, SCRYPT)).toString("base64")
+  const password = await hashed(env.ADMIN_PASSWORD)
   await client.query('insert into "user" (id, email) values ($1, $2)', [user, env.ADMIN_EMAIL])
   await client.query("insert into auth_identity (id, app_metadata) values ($1, $2)", [auth, { user_id: user }])
   await client.query(

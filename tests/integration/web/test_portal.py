@@ -322,6 +322,42 @@ def test_no_change_comes_from_a_form_that_is_out_of_date(sign_in: Any, services:
     assert get_store(services, tenant_id=signed.tenant.id, store_id=store.id).generation == 2
 
 
+def test_a_restart_is_asked_for_once_and_not_while_the_store_rests(sign_in: Any, services: Services) -> None:
+    signed = sign_in(role=Role.MEMBER)
+    store = make_store(services, signed.tenant)
+    for _ in range(2):
+        assert signed.post(f"/stores/{store.id}/restart", {"generation": "1"}).status_code == 303
+    assert (
+        row_of(services, store.id).restarted_generation
+        == get_store(services, tenant_id=signed.tenant.id, store_id=store.id).generation
+        == 2
+    )
+    outdated = signed.post(f"/stores/{store.id}/suspend", {"generation": "1"})
+    assert (outdated.status_code, "restarted the store" in outdated.text) == (409, True)
+    suspend_store(services, MERCHANT, tenant_id=signed.tenant.id, store_id=store.id)
+    assert "resume it first" in settings_of(signed, store)
+    refused = signed.post(f"/stores/{store.id}/restart", {"generation": "3"})
+    assert (refused.status_code, "Resume it first" in refused.text) == (422, True)
+
+
+def test_new_credentials_are_the_owners_to_ask_for_and_the_page_says_how_far_they_are(sign_in: Any, services: Services) -> None:
+    signed = sign_in()
+    store = make_store(services, signed.tenant)
+    assert "still being set up" in settings_of(signed, store)
+    refused = signed.post(f"/stores/{store.id}/rotate", {"generation": "1"})
+    assert (refused.status_code, "still being set up" in refused.text) == (422, True)
+    set_row(services, store.id, ever_ready=True, first_ready_at=services.clock.now(), phase="Ready", observed_generation=1)
+    for _ in range(2):
+        assert signed.post(f"/stores/{store.id}/rotate", {"generation": "1"}).status_code == 303
+    row = row_of(services, store.id)
+    assert (row.rotation, row.generation) == ("setting", 2)
+    assert "Already under way" in settings_of(signed, store)
+    shown = signed.post(f"/stores/{store.id}/credentials").text
+    assert "Password, new: works as soon as it is set" in shown
+    outdated = signed.post(f"/stores/{store.id}/suspend", {"generation": "1"})
+    assert (outdated.status_code, "asked for new credentials" in outdated.text) == (409, True)
+
+
 def test_a_second_click_on_what_is_done_is_no_conflict(sign_in: Any, services: Services) -> None:
     signed = sign_in()
     store = make_store(services, signed.tenant)
@@ -357,7 +393,7 @@ def test_a_store_is_deleted_by_typing_its_name(sign_in: Any, services: Services)
 
 
 GETS = ("", "/activity", "/settings", "/delete", "/credentials")
-POSTS = ("name", "look", "plan", "suspend", "resume", "check", "credentials", "delete")
+POSTS = ("name", "look", "plan", "restart", "rotate", "suspend", "resume", "check", "credentials", "delete")
 
 
 def test_a_strangers_store_is_not_found_and_not_changed(sign_in: Any, services: Services) -> None:
@@ -383,8 +419,8 @@ def test_a_strangers_store_is_not_found_and_not_changed(sign_in: Any, services: 
 @pytest.mark.parametrize(
     ("role", "refused"),
     [
-        (Role.VIEWER, {"name", "look", "plan", "suspend", "resume", "check", "credentials", "delete"}),
-        (Role.MEMBER, {"credentials", "delete"}),
+        (Role.VIEWER, {"name", "look", "plan", "restart", "rotate", "suspend", "resume", "check", "credentials", "delete"}),
+        (Role.MEMBER, {"rotate", "credentials", "delete"}),
         (Role.OWNER, set[str]()),
     ],
 )
