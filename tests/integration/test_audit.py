@@ -34,9 +34,11 @@ from app.services.queries import audit_entries
 from app.services.rename_store import rename_store
 from app.services.rename_tenant import rename_tenant
 from app.services.request_reconcile import request_reconcile
+from app.services.restart_store import restart_store
 from app.services.resume_store import resume_store
 from app.services.retention import retention
 from app.services.reveal_credentials import reveal_credentials
+from app.services.rotate_credentials import rotate_credentials
 from app.services.set_drift_mode import set_drift_mode, set_platform_drift_mode
 from app.services.set_password import set_password
 from app.services.suspend_store import suspend_store
@@ -65,6 +67,9 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "store.plan", lambda: change_plan(services, MERCHANT, **whose, plan="standard")
     yield "store.rename", lambda: rename_store(services, MERCHANT, **whose, name="Bread")
     yield "store.settings", lambda: change_settings(services, MERCHANT, **whose, settings={"initial": "B"})
+    yield "store.restart", lambda: restart_store(services, MERCHANT, **whose)
+    set_row(services, store.id, ever_ready=True, first_ready_at=clock.now())
+    yield "store.rotate_credentials", lambda: rotate_credentials(services, MERCHANT, **whose)
     yield "store.credentials", lambda: reveal_credentials(services, MERCHANT, **whose)
     yield "store.pause", lambda: pause_reconciling(services, MERCHANT, **whose, until=until, reason="moving")
     yield "store.unpause", lambda: unpause_reconciling(services, MERCHANT, **whose)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.adapters.jinja import JinjaRenderer
 from app.domain.conditions import CREDENTIALS_ROTATED, SYNCED, Status
-from app.domain.errors import InvalidIntent, Outdated
+from app.domain.errors import InvalidIntent, NotFound, Outdated
 from app.domain.manifests import ObjectKey
 from app.domain.stores import Phase, Rotation
 from app.models import ClusterRow, DriftEvent, Event, InventoryObject, ReconcileRun, StoreCondition
@@ -34,7 +34,7 @@ from app.services.snapshots import load_store
 from app.services.suspend_store import suspend_store
 from app.services.views import StoreView
 from tests.bench import SerialExecutor
-from tests.factories import MERCHANT, make_store, row_of, set_row
+from tests.factories import MERCHANT, make_store, make_tenant, row_of, set_row
 from tests.fakes.cluster import FakeCluster
 
 T = TypeVar("T")
@@ -214,6 +214,22 @@ def test_asked_again_while_one_is_under_way_it_is_the_same(world: World) -> None
     world.turn(6)
     with pytest.raises(Outdated):
         world.rotate(asked_of=1)
+
+
+def test_a_strangers_credentials_are_not_found(services: Services, world: World) -> None:
+    with pytest.raises(NotFound):
+        rotate_credentials(services, MERCHANT, tenant_id=make_tenant(services).id, store_id=world.store.id)
+    assert world.row().rotation is None
+
+
+def test_what_is_left_of_the_pruned_job_is_no_drift_until_the_cluster_has_collected_it(world: World) -> None:
+    world.rotate()
+    world.turn()
+    for _ in range(3):
+        reconcile_store(world.services, world.store.id)
+    assert world.look("Job", "rotate-2") is None
+    assert [pod for pod in world.cluster.store.all("Pod", f"st-{world.store.id}") if pod["metadata"]["name"].startswith("rotate-2")]
+    assert (world.condition(SYNCED), world.count(DriftEvent)) == (("True", "InSync"), 0)
 
 
 def test_no_value_is_in_audit_events_runs_or_inventory(world: World) -> None:

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from app.services.context import Services
+from app.services.rotate_credentials import rotate_credentials
 from app.services.views import StoreView
-from tests.factories import make_store, set_row
+from tests.factories import MERCHANT, make_store, set_row
 from tests.integration.web.test_portal import make_ready, with_history
 
 CHROMIUM = os.environ.get("STOREYARD_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -83,9 +84,11 @@ def pages_of(services: Services, tenant: Any) -> dict[str, str]:
     moving = make_store(services, tenant, "fjord-wool", name="Fjord Wool & Yarn from the Very Far North")
     failed = make_store(services, tenant, "orchard")
     set_row(services, failed.id, phase="Failed", quarantined_at=services.clock.now())
+    turning = make_ready(services, make_store(services, tenant, "market-tote", name="Market Tote"))
+    rotate_credentials(services, MERCHANT, tenant_id=tenant.id, store_id=turning.id)
     of_ready = {path: f"/stores/{ready.id}/{path}" for path in ("activity", "settings", "delete")}
     return {"list": "/stores", "nothing": "/stores?q=zzz", "new": "/stores/new", "moving": f"/stores/{moving.id}",
-            "failed": f"/stores/{failed.id}", "ready": f"/stores/{ready.id}", **of_ready}  # fmt: skip
+            "failed": f"/stores/{failed.id}", "ready": f"/stores/{ready.id}", "turning": f"/stores/{turning.id}", **of_ready}  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [390, 1280])
