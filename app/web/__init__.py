@@ -9,11 +9,12 @@ from flask import Blueprint, Flask
 
 from app.services.context import Services
 from app.web import assets, errors, htmx, ids, look, security, tenancy
+from app.web.admin import blueprint as admin
 from app.web.auth import blueprint as accounts
 from app.web.current import current
 from app.web.portal import blueprint as stores
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores, admin)
 
 
 def install(app: Flask, services: Services, *, key: str) -> None:
