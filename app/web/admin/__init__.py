@@ -6,6 +6,6 @@ from flask import Blueprint
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
-from app.web.admin import bulk, overview, stores, tenant, tenants  # noqa: E402 - they add their routes to the blueprint
+from app.web.admin import bulk, overview, platform, stores, tenant, tenants  # noqa: E402 - they add their routes to the blueprint
 
-__all__ = ["blueprint", "bulk", "overview", "stores", "tenant", "tenants"]
+__all__ = ["blueprint", "bulk", "overview", "platform", "stores", "tenant", "tenants"]
