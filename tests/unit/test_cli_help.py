@@ -33,6 +33,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "store create", "store list", "store show", "store credentials", "store events", "store runs", "store drift", "store plan",
         "store settings", "store suspend", "store resume", "store delete", "store pause", "store unpause", "store mode",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",
+        "platform new-stores", "platform read-only",
         "orphans", "doctor", "top", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
     }  # fmt: skip
 
