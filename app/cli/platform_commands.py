@@ -16,6 +16,7 @@ from app.domain.stores import DriftMode
 from app.services.pause_reconciling import pause_platform, unpause_platform
 from app.services.queries import leaders, platform_state, store_totals
 from app.services.set_drift_mode import set_platform_drift_mode
+from app.services.switches import switch
 from app.services.views import PlatformView
 
 
@@ -96,6 +97,51 @@ def mode(cli: Cli, mode: str) -> None:
     _print(cli, set_platform_drift_mode(cli.services, cli.actor, mode=DriftMode(mode)))
 
 
+STATES = click.Choice(["on", "off"])
+
+
+@click.command("new-stores", context_settings=SETTINGS)
+@click.argument("state", type=STATES, metavar="STATE")
+@click.option("--reason", help="Why not; shown to whoever wants to make one.")
+@json_option
+@pass_cli
+def new_stores(cli: Cli, state: str, reason: str | None) -> None:
+    """Let stores be made, or not for now.
+
+    STATE is on or off; off needs a reason. What exists is not touched.
+
+    \b
+    Examples:
+      storeyard platform new-stores off --reason "The cluster is full until Monday."
+      storeyard platform new-stores on
+    """
+    _print(cli, switch(cli.services, cli.actor, name="no_new_stores", reason=_reason(reason, wanted=state == "off")))
+
+
+@click.command("read-only", context_settings=SETTINGS)
+@click.argument("state", type=STATES, metavar="STATE")
+@click.option("--reason", help="Why; shown to tenants on each page.")
+@json_option
+@pass_cli
+def read_only(cli: Cli, state: str, reason: str | None) -> None:
+    """Refuse tenants' changes of stores, or take them again.
+
+    STATE is on or off; on needs a reason. Stores run on and are looked after; operators may change them.
+
+    \b
+    Examples:
+      storeyard platform read-only on --reason "We move the database until 18:00 UTC."
+      storeyard platform read-only off
+    """
+    _print(cli, switch(cli.services, cli.actor, name="read_only", reason=_reason(reason, wanted=state == "on")))
+
+
+def _reason(reason: str | None, *, wanted: bool) -> str | None:
+    if wanted != (reason is not None):
+        raise click.UsageError("Say why, with --reason." if wanted else "Leave --reason out: nothing is refused any more.")
+    return reason
+
+
 def _print(cli: Cli, state: PlatformView) -> None:
     if cli.as_json:
         print_json(asdict(state))
@@ -105,6 +151,8 @@ def _print(cli: Cli, state: PlatformView) -> None:
     print_fields(
         {
             "Drift": f"mode {state.drift_mode}: {MODES[state.drift_mode]}",
+            "New stores": "are made" if state.no_new_stores is None else f"refused: {state.no_new_stores}",
+            "Tenants' changes": "are taken" if state.read_only is None else f"refused: {state.read_only}",
             "Reconciling": f"paused until {at(state.paused_until, now)}: {state.paused_reason}" if paused else "at work",
         }
     )

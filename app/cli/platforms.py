@@ -18,6 +18,8 @@ Examples:
         "show": Entry("app.cli.platform_commands:show", "Show the switches, and who leads."),
         "pause": Entry("app.cli.platform_commands:pause", "Hold the reconciler off all stores for a while."),
         "unpause": Entry("app.cli.platform_commands:unpause", "Let the reconciler at all stores again."),
+        "new-stores": Entry("app.cli.platform_commands:new_stores", "Let stores be made, or not for now."),
+        "read-only": Entry("app.cli.platform_commands:read_only", "Refuse tenants' changes of stores, or take them again."),
         "mode": Entry("app.cli.platform_commands:mode", "Say what is done about drift of all stores."),
     },
 )

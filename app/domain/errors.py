@@ -59,6 +59,12 @@ class Forbidden(StoreyardError):
     code = "forbidden"
 
 
+class SwitchedOff(Forbidden):
+    """The operator has switched this off for everybody, for the time being. data: action, switch, reason."""
+
+    code = "switched_off"
+
+
 class Outdated(StoreyardError):
     """The change was asked for of an intent that is no longer the present one. data: asked, generation."""
 

@@ -38,7 +38,10 @@ class ClusterRow(Base):
 
 
 class Platform(Base):
-    """The one row with id 1. Limits that are NULL leave the policy's default. Its row is the second lock of a quota, after the tenant's."""
+    """The one row with id 1. Limits that are NULL leave the policy's default. Its row is the second lock of a quota, after the tenant's.
+
+    `no_new_stores` and `read_only` are what people are told while it is so; NULL: it is not.
+    """
 
     __tablename__ = "platform"
     __table_args__ = (
@@ -57,3 +60,5 @@ class Platform(Base):
     drift_mode: Mapped[DriftMode] = mapped_column(EnumText(DriftMode), default=DriftMode.REPAIR)
     paused_until: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
+    no_new_stores: Mapped[str | None]
+    read_only: Mapped[str | None]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from app.domain.actors import Actor
 from app.domain.errors import InvalidIntent
 from app.domain.quotas import RESOURCES, Override
-from app.models import Platform, QuotaOverride
+from app.models import Platform, QuotaOverride, Tenant
 from app.services import audit
 from app.services.context import Services
 from app.services.ids import new_id
@@ -38,47 +41,54 @@ def change_quota(
     audit.require_operator(actor, "quota.change")
     reason = check_reason(reason)
     now = services.clock.now()
-    if expires_at is not None and expires_at <= now:
-        raise InvalidIntent("The expiry must lie in the future.", field="expires_at", rule="future")
-    override = Override(stores, cpu, memory, disk, expires_at)
-    for resource in RESOURCES:
-        if (getattr(override, resource) or 0) > INTEGER_MAX:
-            raise InvalidIntent(f"A limit is at most {INTEGER_MAX}.", field=resource, rule="too_large")
+    override = check_override({"stores": stores, "cpu": cpu, "memory": memory, "disk": disk}, expires_at, now=now)
     if tenant_id is None:
         return _change_platform(services, actor, override, reason, now)
-    return _change_tenant(services, actor, tenant_id, override, reason, now)
-
-
-def _change_tenant(services: Services, actor: Actor, tenant_id: str, override: Override, reason: str, now: datetime) -> QuotaView:
     with services.sessions.tenant(tenant_id) as session:
         tenant = lock_tenant(session, tenant_id)
-        former = current_override(session, tenant_id)
-        if former is not None:
-            former.superseded_at = now
-            session.flush()  # before the new one: only one row may be current
-        session.add(
-            QuotaOverride(
-                id=new_id(now),
-                tenant_id=tenant_id,
-                stores=override.stores,
-                cpu=override.cpu,
-                memory=override.memory,
-                disk=override.disk,
-                reason=reason,
-                actor_kind=actor.kind,
-                actor_id=actor.id,
-                actor_name=actor.name,
-                expires_at=override.expires_at,
-                created_at=now,
-            )
-        )
-        audit.record(
-            session, actor, "quota.change", now=now, target=("tenant", tenant_id), tenant_id=tenant_id,
-            before=None if former is None else _limits(former, former.expires_at, former.reason),
-            after=_limits(override, override.expires_at, reason),
-        )  # fmt: skip
-        session.flush()
+        set_tenant_limits(session, services, actor, tenant, override, reason=reason)
         return tenant_quota_of(session, services, tenant, now=now)
+
+
+def check_override(limits: Mapping[str, int | None], expires_at: datetime | None, *, now: datetime) -> Override:
+    """Limits by resource as an override. Raises InvalidIntent."""
+    if expires_at is not None and expires_at <= now:
+        raise InvalidIntent("The expiry must lie in the future.", field="expires_at", rule="future")
+    for resource, value in limits.items():
+        if (value or 0) > INTEGER_MAX:
+            raise InvalidIntent(f"A limit is at most {INTEGER_MAX}.", field=resource, rule="too_large")
+    return Override(**limits, expires_at=expires_at)
+
+
+def set_tenant_limits(session: Session, services: Services, actor: Actor, tenant: Tenant, override: Override, *, reason: str) -> None:
+    """For a tenant that the caller has locked; what was in force becomes history."""
+    now = services.clock.now()
+    former = current_override(session, tenant.id)
+    if former is not None:
+        former.superseded_at = now
+        session.flush()  # before the new one: only one row may be current
+    session.add(
+        QuotaOverride(
+            id=new_id(now),
+            tenant_id=tenant.id,
+            stores=override.stores,
+            cpu=override.cpu,
+            memory=override.memory,
+            disk=override.disk,
+            reason=reason,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            expires_at=override.expires_at,
+            created_at=now,
+        )
+    )
+    audit.record(
+        session, actor, "quota.change", now=now, target=("tenant", tenant.id), tenant_id=tenant.id,
+        before=None if former is None else _limits(former, former.expires_at, former.reason),
+        after=_limits(override, override.expires_at, reason),
+    )  # fmt: skip
+    session.flush()
 
 
 def _change_platform(services: Services, actor: Actor, override: Override, reason: str, now: datetime) -> QuotaView:

@@ -29,9 +29,9 @@ from app.services.context import Services
 from app.services.credentials import make_credentials
 from app.services.idempotency import Request, earlier_answer, remember
 from app.services.ids import new_id
-from app.services.intents import audit_store, check_name
+from app.services.intents import audit_store, check_name, refuse_switched_off
 from app.services.present import store_view
-from app.services.quotas import check_room, lock_tenant, refuse_frozen
+from app.services.quotas import check_room, lock_platform, lock_tenant, refuse_frozen
 from app.services.views import StoreView
 from app.services.violations import violated
 from app.services.wakes import wake_after_commit
@@ -50,7 +50,9 @@ def create_store(
     settings: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> StoreView:
-    """Raises InvalidIntent, UnknownEngine, NameTaken, QuotaExceeded, Forbidden (frozen), NotFound (tenant), IdempotencyMismatch."""
+    """Raises InvalidIntent, UnknownEngine, NameTaken, QuotaExceeded, Forbidden (frozen), SwitchedOff, NotFound (tenant),
+    IdempotencyMismatch.
+    """
     check_slug(slug)
     name = check_name(name or slug)
     size = plan_named(plan)
@@ -67,6 +69,8 @@ def create_store(
         if request is not None and (answer := earlier_answer(session, request, now=now)) is not None:
             return StoreView.from_dict(answer, replayed=True)
         refuse_frozen(tenant, "store.create")
+        lock_platform(session)
+        refuse_switched_off(session, actor, "store.create", makes=True)
         if session.scalar(select(Store.id).where(Store.slug == slug, Store.desired_state != DesiredState.ABSENT)) is not None:
             raise NameTaken(f"You already have a store {slug!r}. Choose another name, or delete that store first.", slug=slug)
         check_room(session, services, tenant, cost(size), now=now)

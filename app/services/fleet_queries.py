@@ -6,20 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.domain.conditions import READY, STALLED, SYNCED, Condition, Status, by_type
 from app.domain.stores import Phase
-from app.models import DriftEvent, ReconcileRun, Store, Tenant
+from app.models import DriftEvent, ReconcileRun, Store, StoreCondition, Tenant
 from app.ports import FleetFigures, QueueUnavailable
 from app.services.context import Services
 from app.services.snapshots import conditions_of
 
 _WHY = "whoever watches the platform sees all stores"
 _HERE = Store.gone_at.is_(None)
-_FAILING = and_(_HERE, Store.quarantined_at.is_(None), or_(Store.failure_count > 0, Store.phase.in_((Phase.FAILED, Phase.DEGRADED))))
-_QUARANTINED = and_(_HERE, Store.quarantined_at.is_not(None))
+FAILING = and_(_HERE, Store.quarantined_at.is_(None), or_(Store.failure_count > 0, Store.phase.in_((Phase.FAILED, Phase.DEGRADED))))
+QUARANTINED = and_(_HERE, Store.quarantined_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ def watch(services: Services, *, recent: timedelta, most: int) -> Watched:
             figures=_figures(session, now, None, None),
             under_way=_under_way(session),
             slow=_slow(session, now - recent, most),
-            failing=_count(session, _FAILING),
-            troubles=_troubles(session, _FAILING, most),
-            quarantined=_with_crashes(session, _troubles(session, _QUARANTINED, most)),
+            failing=_count(session, FAILING),
+            troubles=_troubles(session, FAILING, most),
+            quarantined=_with_crashes(session, _troubles(session, QUARANTINED, most)),
         )
 
 
@@ -110,10 +110,30 @@ def names_of(services: Services, store_ids: Collection[str]) -> Mapping[str, Sto
         return {row[0]: StoreName(*row) for row in rows}
 
 
-def _figures(session: Session, now: datetime, depths: Mapping[str, int] | None, ages: Mapping[str, float] | None) -> FleetFigures:
+def waits(now: datetime) -> ColumnElement[bool]:
+    """Whether a store is due and nobody is at it."""
     free = or_(Store.lease_until.is_(None), Store.lease_until <= func.now())
-    waits = and_(Store.due_at <= now, free, or_(Store.paused_until.is_(None), Store.paused_until <= now))
-    due, first = session.execute(select(func.count(), func.min(Store.due_at)).where(waits)).tuples().one()
+    return and_(Store.due_at <= now, free, or_(Store.paused_until.is_(None), Store.paused_until <= now))
+
+
+def whys(stores: Select[tuple[str]] | Collection[str]) -> Select[tuple[str, str, str]]:
+    """The condition to read first of each of these stores that has one, as (store id, reason, message). The same order as `_why`."""
+    condition = StoreCondition
+    order = case({STALLED: 0, SYNCED: 1, READY: 2}, value=condition.type)
+    troubles = or_(
+        and_(condition.type == STALLED, condition.status != Status.FALSE),
+        and_(condition.type.in_((SYNCED, READY)), condition.status != Status.TRUE),
+    )
+    return (
+        select(condition.store_id, condition.reason, condition.message)
+        .where(condition.store_id.in_(stores), troubles)
+        .distinct(condition.store_id)
+        .order_by(condition.store_id, order)
+    )
+
+
+def _figures(session: Session, now: datetime, depths: Mapping[str, int] | None, ages: Mapping[str, float] | None) -> FleetFigures:
+    due, first = session.execute(select(func.count(), func.min(Store.due_at)).where(waits(now))).tuples().one()
     phases = dict(session.execute(select(Store.phase, func.count()).group_by(Store.phase)).tuples().all())
     return FleetFigures(
         stores={phase.value: phases.get(phase, 0) for phase in Phase},
@@ -121,7 +141,7 @@ def _figures(session: Session, now: datetime, depths: Mapping[str, int] | None, 
         due_age=0.0 if first is None else max(0.0, (now - first).total_seconds()),
         failing=_count(session, and_(_HERE, Store.failure_count > 0)),
         crashing=_count(session, and_(_HERE, Store.crash_count > 0)),
-        quarantined=_count(session, _QUARANTINED),
+        quarantined=_count(session, QUARANTINED),
         open_drift=session.scalar(select(func.count()).select_from(DriftEvent).where(DriftEvent.repaired_at.is_(None))) or 0,
         queue_depths=depths,
         queue_ages=ages,

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from app.domain.actors import Actor
-from app.domain.errors import InvalidIntent, NotFound, Outdated
+from app.domain.actors import Actor, ActorKind
+from app.domain.errors import InvalidIntent, NotFound, Outdated, SwitchedOff
 from app.domain.stores import DesiredState
-from app.models import Store
+from app.models import Platform, Store
 from app.services import audit
 from app.services.context import Services
 from app.services.snapshots import refresh_phase
@@ -49,6 +49,26 @@ def lock_wanted_store(session: Session, store_id: str) -> Store:
     return store
 
 
+def refuse_switched_off(session: Session, actor: Actor, action: str, *, makes: bool = False) -> None:
+    """Raise SwitchedOff where an operator has closed the platform to this: all changes by tenants, or what `makes` a store, by anybody.
+
+    Read without a lock; whoever must not miss a switch that is being turned holds the platform's before.
+    """
+    row = session.execute(select(Platform.no_new_stores, Platform.read_only).where(Platform.id == 1)).tuples().one()
+    no_new_stores, read_only = row
+    if read_only is not None and actor.kind in (ActorKind.USER, ActorKind.TOKEN):
+        raise SwitchedOff(
+            f"Nothing can be changed at the moment: {read_only} Your stores keep running.",
+            action=action,
+            switch="read_only",
+            reason=read_only,
+        )
+    if makes and no_new_stores is not None:
+        raise SwitchedOff(
+            f"No new stores can be made at the moment: {no_new_stores}", action=action, switch="no_new_stores", reason=no_new_stores
+        )
+
+
 @contextmanager
 def changed_intent(
     session: Session, services: Services, actor: Actor, store: Store, action: str, *, asked_of: int | None = None
@@ -56,7 +76,9 @@ def changed_intent(
     """Around a change of a locked store's intent: generation + 1, a fresh deadline and fresh counts, audit entry, wake after the commit.
 
     `asked_of` is the generation that the asker saw; Outdated where it is no longer the present one. What changes nothing is never outdated.
+    Raises SwitchedOff while the platform is read-only.
     """
+    refuse_switched_off(session, actor, action)
     if asked_of is not None and asked_of != store.generation:
         raise Outdated("This store was changed meanwhile.", asked=asked_of, generation=store.generation)
     now = services.clock.now()

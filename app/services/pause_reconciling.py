@@ -9,7 +9,7 @@ from app.domain.errors import InvalidIntent
 from app.models import Platform
 from app.services import audit
 from app.services.context import Services
-from app.services.intents import audit_store, check_reason, intent_of, lock_wanted_store
+from app.services.intents import audit_store, check_reason, intent_of, lock_wanted_store, refuse_switched_off
 from app.services.present import platform_view, store_view
 from app.services.quotas import lock_platform
 from app.services.views import PlatformView, StoreView
@@ -21,6 +21,7 @@ def pause_reconciling(services: Services, actor: Actor, *, tenant_id: str, store
     reason = _check(services, until, reason)
     with services.sessions.tenant(tenant_id) as session:
         store = lock_wanted_store(session, store_id)
+        refuse_switched_off(session, actor, "store.pause")
         before = intent_of(store)
         store.paused_until, store.paused_reason = until, reason
         audit_store(session, services, actor, store, "store.pause", before)
@@ -31,6 +32,7 @@ def unpause_reconciling(services: Services, actor: Actor, *, tenant_id: str, sto
     """And look at the store at once. Raises NotFound and InvalidIntent."""
     with services.sessions.tenant(tenant_id) as session:
         store = lock_wanted_store(session, store_id)
+        refuse_switched_off(session, actor, "store.unpause")
         if store.paused_until is not None:
             before = intent_of(store)
             store.paused_until = store.paused_reason = None

@@ -21,7 +21,7 @@ def user_view(row: User, memberships: Iterable[tuple[Membership, str]]) -> UserV
 
 
 def platform_view(row: Platform) -> PlatformView:
-    return PlatformView(row.drift_mode, row.paused_until, row.paused_reason)
+    return PlatformView(row.drift_mode, row.paused_until, row.paused_reason, row.no_new_stores, row.read_only)
 
 
 def store_view(services: Services, row: Store) -> StoreView:

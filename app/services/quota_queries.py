@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.errors import NotFound
 from app.domain.quotas import Amount, effective_limit, exceeded
@@ -34,16 +35,33 @@ def platform_quota(services: Services) -> QuotaView:
 
 def all_quotas(services: Services) -> tuple[QuotaView, ...]:
     """Every tenant's use and limit, by slug; three statements however many there are."""
+    return _quotas(services, None)
+
+
+def quotas_of(services: Services, *, tenant_ids: Collection[str]) -> tuple[QuotaView, ...]:
+    """Of those that exist, by slug."""
+    return _quotas(services, tenant_ids)
+
+
+def _quotas(services: Services, tenant_ids: Collection[str] | None) -> tuple[QuotaView, ...]:
     now = services.clock.now()
     with services.sessions.platform("the operator's view of all quotas") as session:
-        tenants = session.scalars(select(Tenant).order_by(Tenant.slug)).all()
-        current = select(QuotaOverride).where(QuotaOverride.superseded_at.is_(None))
+        tenants = session.scalars(select(Tenant).where(_among(Tenant.id, tenant_ids)).order_by(Tenant.slug)).all()
+        current = select(QuotaOverride).where(QuotaOverride.superseded_at.is_(None), _among(QuotaOverride.tenant_id, tenant_ids))
         overrides = {row.tenant_id: row for row in session.scalars(current)}
         used: defaultdict[str, Amount] = defaultdict(Amount)
-        counts = select(Store.tenant_id, Store.plan, func.count()).where(Store.gone_at.is_(None)).group_by(Store.tenant_id, Store.plan)
+        counts = (
+            select(Store.tenant_id, Store.plan, func.count())
+            .where(Store.gone_at.is_(None), _among(Store.tenant_id, tenant_ids))
+            .group_by(Store.tenant_id, Store.plan)
+        )
         for tenant_id, plan, stores in session.execute(counts).tuples():
             used[tenant_id] += amount_of(plan, stores)
         return tuple(_view(services, tenant, overrides.get(tenant.id), used[tenant.id], now=now) for tenant in tenants)
+
+
+def _among(column: InstrumentedAttribute[str], tenant_ids: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if tenant_ids is None else column.in_(tenant_ids)
 
 
 def override_history(services: Services, *, tenant_id: str, limit: int = 100) -> tuple[OverrideView, ...]:

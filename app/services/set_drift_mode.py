@@ -6,7 +6,7 @@ from app.domain.actors import Actor
 from app.domain.stores import DriftMode
 from app.services import audit
 from app.services.context import Services
-from app.services.intents import audit_store, intent_of, lock_wanted_store
+from app.services.intents import audit_store, intent_of, lock_wanted_store, refuse_switched_off
 from app.services.present import platform_view, store_view
 from app.services.quotas import lock_platform
 from app.services.views import PlatformView, StoreView
@@ -17,6 +17,7 @@ def set_drift_mode(services: Services, actor: Actor, *, tenant_id: str, store_id
     """Raises NotFound and InvalidIntent. No change of intent: what is wanted of the store is the same."""
     with services.sessions.tenant(tenant_id) as session:
         store = lock_wanted_store(session, store_id)
+        refuse_switched_off(session, actor, "store.drift_mode")
         if store.drift_mode is not mode:
             before = intent_of(store)
             store.drift_mode = mode

@@ -209,11 +209,13 @@ class QuotaView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """The platform's own switches."""
+    """The platform's own switches. `no_new_stores` and `read_only` are what people are told while it is so."""
 
     drift_mode: DriftMode
     paused_until: datetime | None
     paused_reason: str | None
+    no_new_stores: str | None = None
+    read_only: str | None = None
 
 
 def _plain(value: Any) -> Any:

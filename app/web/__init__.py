@@ -8,14 +8,15 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.services.context import Services
-from app.web import assets, errors, htmx, ids, look, security, signed_in, tenancy
+from app.web import assets, errors, htmx, ids, look, notice, security, signed_in, tenancy
 from app.web.activity import blueprint as activity
+from app.web.admin import blueprint as admin
 from app.web.auth import blueprint as accounts
 from app.web.current import current
 from app.web.portal import blueprint as stores
 from app.web.team import blueprint as team
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores, team, activity)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts, stores, team, activity, admin)
 
 
 def install(app: Flask, services: Services, *, key: str) -> None:
@@ -29,6 +30,7 @@ def install(app: Flask, services: Services, *, key: str) -> None:
     htmx.add_global(app, "csrf_token", security.csrf_token)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     look.install(app)
+    notice.install(app)
     htmx.install(app)
     errors.install(app)
     app.before_request(errors.bind_request)

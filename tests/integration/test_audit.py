@@ -20,6 +20,7 @@ from app.models import AuditEntry, Base, ClusterRow, Store
 from app.services import intents
 from app.services.change_plan import change_plan
 from app.services.change_quota import change_quota
+from app.services.change_quotas import change_quotas
 from app.services.change_role import change_role
 from app.services.change_settings import change_settings
 from app.services.context import Services
@@ -42,6 +43,7 @@ from app.services.rotate_credentials import rotate_credentials
 from app.services.set_drift_mode import set_drift_mode, set_platform_drift_mode
 from app.services.set_password import set_password
 from app.services.suspend_store import suspend_store
+from app.services.switches import switch
 from tests.factories import MERCHANT, OPERATOR, make_store, make_tenant, make_user, set_gone, set_row
 from tests.fakes.clock import FakeClock
 
@@ -79,6 +81,7 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "store.delete", lambda: delete_store(services, MERCHANT, **whose)
     yield "quota.change", lambda: change_quota(services, OPERATOR, tenant_id=tenant.id, stores=9, reason="asked for")
     yield "quota.change", lambda: change_quota(services, OPERATOR, tenant_id=None, stores=9, reason="full")
+    yield "quota.change", lambda: change_quotas(services, OPERATOR, tenant_ids=[tenant.id], limits={"disk": 900}, reason="asked for")
     yield "tenant.freeze", lambda: freeze_tenant(services, OPERATOR, tenant_id=tenant.id, reason="unpaid")
     yield "tenant.unfreeze", lambda: unfreeze_tenant(services, OPERATOR, tenant_id=tenant.id)
     yield "user.create", lambda: create_user(services, OPERATOR, email="newcomer@example.com")
@@ -91,6 +94,7 @@ def deeds(services: Services, clock: FakeClock) -> Iterator[tuple[str, Callable[
     yield "platform.pause", lambda: pause_platform(services, OPERATOR, until=until, reason="upgrade")
     yield "platform.unpause", lambda: unpause_platform(services, OPERATOR)
     yield "platform.drift_mode", lambda: set_platform_drift_mode(services, OPERATOR, mode=DriftMode.OFF)
+    yield "platform.no_new_stores", lambda: switch(services, OPERATOR, name="no_new_stores", reason="full")
     set_gone(services, store.id)
     clock.advance(days=60)
     yield "platform.retention", lambda: retention(services, OPERATOR)

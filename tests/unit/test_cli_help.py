@@ -34,6 +34,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "store settings", "store suspend", "store resume", "store restart", "store delete", "store pause", "store unpause", "store mode",
         "store rotate-credentials",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",
+        "platform new-stores", "platform read-only",
         "orphans", "doctor", "top", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
     }  # fmt: skip
 
