@@ -1,7 +1,7 @@
 """What an operator may switch off for everybody, each with the sentence that people are told.
 
 Revision ID: 0005
-Revises: 0003
+Revises: 0004
 """
 
 from __future__ import annotations
