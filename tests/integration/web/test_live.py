@@ -106,7 +106,7 @@ def served(database: str, valkey_url: str, tmp_path: Path) -> Iterator[Web]:
         services.sessions.dispose()
 
 
-def answers(served: Web) -> bool:
+def answers(web: Web) -> bool:
     with contextlib.suppress(OSError), closing(UnixConnection(web.path)) as connection:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
