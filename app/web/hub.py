@@ -8,6 +8,7 @@ costs its own thread nothing but waiting, and no connection to the database. Kno
 from __future__ import annotations
 
 import json
+import random
 import re
 import select
 import socket
@@ -25,7 +26,7 @@ from app.ports import LiveEvents, LiveUnavailable, News, Told
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE = 15.0  # seconds of silence
-RETRY_MS = 3000
+RETRY_MS = (2000, 5000)  # not all at once, when a process that they were all on has stopped
 REPLAYED = 2048  # news a stream can be resumed over
 WAITING = 100  # messages a slow reader may be behind
 PER_PERSON = 30
@@ -233,7 +234,7 @@ class Stream(Iterator[bytes]):
         self._late = self._ended = False
 
     def begin(self, place: _Place, missed: Collection[bytes]) -> None:
-        first = b"retry: %d\n" % RETRY_MS + _with_id(b"event: hello\ndata: {}\n", place)
+        first = b"retry: %d\n" % random.randint(*RETRY_MS) + _with_id(b"event: hello\ndata: {}\n", place)  # noqa: S311
         self._queue.put(first + b"".join(_with_id(message, place) for message in missed))
 
     def offer(self, message: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Live updates in real browsers: two see the same change without reloading; hidden tabs rest; without a stream pages say so and look again."""
+"""Live updates in real browsers: two see the same change, hidden tabs rest, and without a stream pages say so and look again."""
 
 from __future__ import annotations
 
