@@ -161,6 +161,7 @@ def test_without_a_stream_the_page_says_so_looks_by_itself_while_something_moves
     seen = visit(owner)
     seen.page.goto(f"/stores/{store.id}")
     until_streams(web, seen.page, 1)
+    expect(seen.page.locator("#elapsed")).to_have_text("2 s")  # the page's clock; the server's stands still here
     live.fail(down=True)
     expect(seen.page.locator("#live-state")).to_have_text("Live updates are off. This page looks again by itself.")
     make_ready(services, store)
