@@ -1,6 +1,7 @@
 """The pages. `install` puts them into an application; what the parts share is said in their own modules:
 
-signed_in and current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), forms, errors, assets; live and hub (live updates).
+signed_in and current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), live and hub (what to look at
+again), forms, errors, assets.
 """
 
 from __future__ import annotations
