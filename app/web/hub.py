@@ -28,6 +28,8 @@ LOOK_AROUND = 1.0
 ASK_AGAIN = 10.0  # how often sessions are looked at
 TRUST = 60.0  # how long a stream goes on while nobody can say whether its session does
 FIRST_ANSWER = 1.5
+# A thousand threads that wake at once would keep pages waiting: so many at a time, with a pause for the others.
+AT_ONCE, BREATH = 32, 0.005
 STUCK = 30.0  # how long one message may be on its way to a reader
 
 
@@ -163,6 +165,7 @@ class Hub:
         self._hears.set()
 
     def _hand_out(self, told: Collection[Told]) -> None:
+        """A stream that is opened meanwhile begins at the new place, so it has heard of this already."""
         if not told:
             return
         with self._lock:
@@ -174,14 +177,19 @@ class Hub:
                 if len(self._recent) == REPLAYED:
                     self._floor = self._recent[0][0]
                 self._recent.append((self._place, one.news))
-            messages: dict[tuple[News, bool], bytes] = {}
-            for stream in self._streams:
-                for news, place in fresh.items():
-                    if concerns(stream.who, news):
-                        form = (news, stream.who.tenant_id is None)
-                        if form not in messages:
-                            messages[form] = with_id(message_of(stream.who, news), place)
-                        stream.offer(messages[form])
+            streams = list(self._streams)
+        messages: dict[tuple[News, bool], bytes] = {}
+        woken = 0
+        for stream in streams:
+            mine = [(news, place) for news, place in fresh.items() if concerns(stream.who, news)]
+            for news, place in mine:
+                form = (news, stream.who.tenant_id is None)
+                if form not in messages:
+                    messages[form] = with_id(message_of(stream.who, news), place)
+                stream.offer(messages[form])
+            woken += bool(mine)
+            if mine and woken % AT_ONCE == 0:
+                time.sleep(BREATH)
 
     def _keep(self) -> None:
         asked = confirmed = time.monotonic()
