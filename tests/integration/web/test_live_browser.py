@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
 
 from app.domain.people import Role
 from app.factory import create_portal
@@ -22,9 +24,9 @@ from tests.factories import MERCHANT, make_store, make_tenant, set_row
 from tests.fakes.live import FakeLive
 from tests.integration.web.conftest import Signed
 from tests.integration.web.test_portal import make_ready, with_history
-from tests.integration.web.test_portal_browser import CHROMIUM, address, browser, pytestmark, visit
+from tests.integration.web.test_portal_browser import CHROMIUM, browser, pytestmark, visit
 
-__all__ = ["CHROMIUM", "address", "browser", "pytestmark", "visit"]
+__all__ = ["CHROMIUM", "browser", "pytestmark", "visit"]
 
 HIDE = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
 
@@ -40,10 +42,22 @@ def services(services: Services, live: FakeLive) -> Services:
 
 
 @pytest.fixture
-def web(services: Services) -> Iterator[Flask]:
-    app = create_portal(services, key="a test's key")
-    yield app
-    hub_of(app).close()
+def web(services: Services) -> Flask:
+    return create_portal(services, key="a test's key")
+
+
+@pytest.fixture
+def address(web: Flask) -> Iterator[str]:
+    """Where the app is served, until its last stream has ended."""
+    server = make_server("127.0.0.1", 0, web, threaded=True)
+    server.daemon_threads = False  # type: ignore[attr-defined]  # joined when it closes, with their sockets
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    hub_of(web).close()
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
 
 
 def rename(services: Services, store: StoreView, name: str) -> None:
