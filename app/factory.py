@@ -17,7 +17,7 @@ from app.models.session import Sessions, database_url, engine_options
 from app.models.session import install as scope_sessions
 from app.services.context import Services
 from app.services.doctor import schema_revisions
-from app.web import install
+from app.web import install, live
 from app.web.tenancy import public
 
 
@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = _new_app()
     services = build_services(settings, measured=settings.metrics_token is not None, sessions=_sessions(app, settings))
     install(app, services, key=settings.vault_keys[0])
+    live.size(app, settings.web_threads)
     if settings.trusted_proxies:
         # Else every visitor would have the proxy's address, and one's wrong passwords would lock out all.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """The pages. `install` puts them into an application; what the parts share is said in their own modules:
 
-signed_in and current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), forms, errors, assets.
+signed_in and current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), live and hub (what to look at
+again), forms, errors, assets.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.services.context import Services
-from app.web import assets, errors, htmx, ids, look, notice, security, signed_in, tenancy
+from app.web import assets, errors, htmx, ids, live, look, notice, security, signed_in, tenancy
 from app.web.activity import blueprint as activity
 from app.web.admin import blueprint as admin
 from app.web.auth import blueprint as accounts
@@ -29,6 +30,7 @@ def install(app: Flask, services: Services, *, key: str) -> None:
     htmx.add_global(app, "current", current)
     htmx.add_global(app, "csrf_token", security.csrf_token)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    live.install(app, services)
     look.install(app)
     notice.install(app)
     htmx.install(app)
