@@ -13,6 +13,7 @@ from redis import Redis
 from app.adapters.clock import SystemClock
 from app.adapters.jinja import JinjaRenderer
 from app.adapters.kubernetes import KubernetesCluster
+from app.adapters.live import ValkeyLiveEvents
 from app.adapters.mail import LogMailer, SmtpMailer
 from app.adapters.passwords import Argon2Passwords
 from app.adapters.rq import RqWakeQueue, connect
@@ -26,8 +27,11 @@ from app.services.masking import masked
 from app.services.measured_cluster import MeasuredCluster
 
 
-def build_services(settings: Settings, *, measured: bool = False) -> Services:
-    """Everything a use case needs, from settings. `measured`: this process counts what it does, for Prometheus."""
+def build_services(settings: Settings, *, measured: bool = False, sessions: Sessions | None = None) -> Services:
+    """Everything a use case needs, from settings. `measured`: this process counts what it does, for Prometheus.
+
+    `sessions`: on an engine that somebody else owns; by default on a new one.
+    """
     clock = SystemClock()
     metrics = prometheus_metrics() if measured else NullMetrics()
 
@@ -38,7 +42,7 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         return CircuitCluster(MeasuredCluster(api, metrics), clock, told=lambda is_open: metrics.circuit(cluster_id, is_open=is_open))
 
     return Services(
-        sessions=Sessions.from_url(settings.database_url),
+        sessions=sessions or Sessions.from_url(settings.database_url),
         queue=RqWakeQueue(connect(settings.queue_url)),
         renderer=JinjaRenderer(None, settings.profile),
         clock=clock,
@@ -50,6 +54,7 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         metrics=metrics,
         portal=settings.portal,
         mailer=_mailer(settings.mail),
+        live=ValkeyLiveEvents(settings.queue_url),
     )
 
 

@@ -1,6 +1,7 @@
 """The pages. `install` puts them into an application; what the parts share is said in their own modules:
 
-current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), forms, errors, assets.
+signed_in and current (who asks), tenancy (who may), security (cookies, CSRF, headers), htmx (fragments), live and hub (what to look at
+again), forms, errors, assets.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.services.context import Services
-from app.web import assets, errors, htmx, ids, look, notice, security, tenancy
+from app.web import assets, errors, htmx, ids, live, look, notice, security, signed_in, tenancy
 from app.web.admin import blueprint as admin
 from app.web.auth import blueprint as accounts
 from app.web.current import current
@@ -21,11 +22,13 @@ def install(app: Flask, services: Services, *, key: str) -> None:
     """`key` is what the visitor's cookie is signed with, by way of a derived one. Every answer of the app gets the headers."""
     app.extensions["storeyard"] = services
     security.configure(app, key=key, https=services.portal.public_url.startswith("https://"))
+    signed_in.install(app)
     ids.install(app.url_map)
     assets.install(app)
     htmx.add_global(app, "current", current)
     htmx.add_global(app, "csrf_token", security.csrf_token)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    live.install(app, services)
     look.install(app)
     notice.install(app)
     htmx.install(app)
