@@ -9,7 +9,7 @@
   const shown = () => [...document.querySelectorAll("[data-live]")];
   if (!state || !shown().length) return;
 
-  const AT_MOST_EVERY = 500; // milliseconds, per element
+  const AT_MOST_EVERY = 0.5; // seconds, per element, unless it has data-live-every="SECONDS"
   const TOGETHER = 50; // news that come at once are one
   const CROWD = 2000; // what all pages hear at once they do not all ask for at once
   const PATIENCE = 5000;
@@ -26,7 +26,7 @@
     const known = asked.get(element.id) ?? { at: 0, timer: null };
     asked.set(element.id, known);
     if (known.timer) return;
-    const rest = known.at + AT_MOST_EVERY - Date.now();
+    const rest = known.at + (Number(element.dataset.liveEvery) || AT_MOST_EVERY) * 1000 - Date.now();
     known.timer = setTimeout(() => {
       known.timer = null;
       known.at = Date.now();
@@ -48,7 +48,7 @@
       clearTimeout(patience);
       patience = null;
       pause = 2000;
-      if (off || back) askAll();
+      if (off || back) askAll(2 * TOGETHER); // what was missed is told right after
       back = false;
       say(false);
     } else if (event.type === "reset") {
@@ -89,6 +89,7 @@
     source?.close();
     source = null;
     back = true;
+    asked.forEach((known) => { clearTimeout(known.timer); known.timer = null; });
   };
 
   const say = (isOff) => {
