@@ -11,6 +11,7 @@ from app.domain.actors import Actor
 from app.services import audit
 from app.services.context import Services
 from app.services.intents import check_reason
+from app.services.live import tell
 from app.services.present import platform_view
 from app.services.quotas import lock_platform
 from app.services.views import PlatformView
@@ -30,4 +31,5 @@ def switch(services: Services, actor: Actor, *, name: Switch, reason: str | None
             setattr(row, name, reason)
             now, target = services.clock.now(), ("platform", "1")
             audit.record(session, actor, action, now=now, target=target, tenant_id=None, before={name: before}, after={name: reason})
+            tell(session, services, "platform")
         return platform_view(row)
