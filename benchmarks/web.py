@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import itertools
+import json
 import re
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +27,14 @@ from urllib.parse import urlencode
 from sqlalchemy import text, update
 
 from app.config import Settings
-from app.domain.people import Visitor
+from app.domain.people import Role, Visitor
 from app.factory import create_app
-from app.models import Store, User
+from app.models import Membership, Store, User
 from app.services.account_views import LoggedIn
+from app.services.auth_sessions import begin_session
 from app.services.create_store import create_store
 from app.services.log_in import log_in
+from app.services.rename_store import rename_store
 from app.services.sign_up import sign_up
 from benchmarks.medusa import CHECKOUT, free_port
 from benchmarks.platform import ACTOR, Platform, Refused, platform, resident_mb, wait_until
@@ -40,6 +46,9 @@ NOTHING = Size(1, 0, 0)
 PASSWORD = "benchmark " + secrets.token_hex(8)
 VISITOR = Visitor("127.0.0.1", "benchmarks.web", "benchmark")
 WARM = 20
+STREAMS_EACH = 25  # of one person: the server refuses more than thirty
+CHANGES = 5
+CHANGE_EVERY = 1.5  # seconds
 SETTINGS = {
     "STOREYARD_TENANT_QUOTA": "stores=100000,cpu=1000000000,memory=1000000000,disk=1000000000",
     "STOREYARD_PLATFORM_QUOTA": "stores=100000,cpu=1000000000,memory=1000000000,disk=1000000000",
@@ -97,12 +106,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             tell("all rows", many)
             made = creations(served, mia, options.creates)
             tell("new stores", {"create": made})
+            live = next((route.rule for route in app.url_map.iter_rules() if route.endpoint == "live.tenant"), None)
+            streamed = streams(running, served, live, mia, [path for path, who in pages.values() if who is mia], options.streams)
             figures = {
                 **{f"{name}_p95_ms": p95(many.get(name)) for name in ("list", "store", "console")},
                 "create_p95_ms": p95(made),
                 "queries_max": max(visit.statements for found in many.values() for visit in found),
             }
-            return {**figures, "tenth": {f"{name}_p95_ms": p95(few.get(name)) for name in ("list", "store", "console")}}
+            return {**figures, **streamed, "tenth": {f"{name}_p95_ms": p95(few.get(name)) for name in ("list", "store", "console")}}
 
 
 def people(running: Platform) -> tuple[LoggedIn, LoggedIn, str, str]:
@@ -174,6 +185,105 @@ def creations(served: Web, who: LoggedIn, requests: int) -> list[Visit]:
     return found[WARM:]
 
 
+def streams(running: Platform, served: Web, path: str | None, mia: LoggedIn, pages: list[str], count: int) -> dict[str, Any]:
+    """So many people's open streams of one tenant, five of whose stores are changed; other pages are asked for meanwhile.
+
+    A message's time is from when the change is asked of the use case, in this process, to when the stream's reader has it.
+    """
+    figures: dict[str, Any] = dict.fromkeys(("sse_delivered", "sse_p99_ms", "web_rss_mb", "pages_meanwhile_p95_ms"))
+    if path is None:
+        note("There is no route for streams: they are not measured.")
+        return figures
+    tenant = mia.session.tenant
+    assert tenant is not None
+    cookies = [f"{served.cookie}={token}" for token in colleagues(running, tenant.id, -(-count // STREAMS_EACH))]
+    alone = served.rss_mb()
+    with reader(running) as (send, receive):
+        send({"port": served.port, "path": path, "cookies": [cookies[number % len(cookies)] for number in range(count)]})
+        begun = time.monotonic()
+        receive()
+        note(f"{count} streams open after {time.monotonic() - begun:.1f} s; memory {alone} MB before, {served.rss_mb()} MB now")
+        asked: dict[str, float] = {}
+        with ThreadPoolExecutor(1) as thread:
+            changed = threading.Event()
+            visiting = thread.submit(visits_until, served, pages, mia, changed)
+            try:
+                for number in range(1, CHANGES + 1):
+                    time.sleep(CHANGE_EVERY)
+                    store = row_id(STORE, number)
+                    asked[store] = time.monotonic()
+                    rename_store(running.services, ACTOR, tenant_id=tenant.id, store_id=store, name=f"Changed {number}")
+                time.sleep(CHANGE_EVERY)
+            finally:
+                changed.set()
+            meanwhile = visiting.result()
+        rss = served.rss_mb()
+        send({})
+        received = receive()["received"]
+    first: dict[tuple[int, str], float] = {}
+    for stream, store, moment in received:
+        if store in asked:
+            first.setdefault((stream, store), (moment - asked[store]) * 1000)
+    tell(f"{count} streams open", {"pages": meanwhile})
+    note(f"messages: {len(first)} of {count * CHANGES}, p50 {percentile(list(first.values()), 0.5):.0f} ms" if first else "no message")
+    p99 = round(percentile(list(first.values()), 0.99), 1) if first else None
+    return {"sse_delivered": len(first), "sse_p99_ms": p99, "web_rss_mb": rss, "pages_meanwhile_p95_ms": p95(meanwhile)}
+
+
+def colleagues(running: Platform, tenant_id: str, count: int) -> list[str]:
+    """Tokens of so many more people of the tenant, each logged in."""
+    services, now = running.services, running.services.clock.now()
+    with services.sessions.platform("a benchmark sets the scene") as session:
+        made = [
+            User(id=row_id("004", number), email=f"person-{number}@example.com", name=f"Person {number}", is_operator=False, created_at=now)
+            for number in range(count)
+        ]
+        session.add_all(made)
+        session.flush()
+        session.add_all(Membership(tenant_id=tenant_id, user_id=user.id, role=Role.MEMBER, created_at=now) for user in made)
+        session.flush()
+        return [begin_session(session, VISITOR, user, now=now, tenant_id=tenant_id).token for user in made]
+
+
+@contextmanager
+def reader(running: Platform) -> Iterator[tuple[Callable[[Mapping[str, Any]], None], Callable[[], dict[str, Any]]]]:
+    """The process that holds the streams: how to tell it something, and what it says next."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.web_streams"], cwd=CHECKOUT, env=dict(running.environment), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+        preexec_fn=embedded_process.ending_with_us(signal.SIGTERM),  # noqa: PLW1509 - system calls alone, no lock taken
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    told, said = process.stdin, process.stdout
+
+    def send(what: Mapping[str, Any]) -> None:
+        print(json.dumps(what), file=told, flush=True)
+
+    def receive() -> dict[str, Any]:
+        line = said.readline()
+        if not line:
+            raise Refused("The reader of the streams ended: see above.")
+        return json.loads(line)
+
+    try:
+        yield send, receive
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def visits_until(served: Web, paths: list[str], who: LoggedIn, over: threading.Event) -> list[Visit]:
+    """One page after the other, one at a time, until it is over."""
+    found: list[Visit] = []
+    with connected(served, who) as ask:
+        for path in itertools.cycle(paths):
+            if over.is_set():
+                return found
+            found.append(ask("GET", path))
+    return found
+
+
 @contextmanager
 def connected(served: Web, who: LoggedIn) -> Iterator[Callable[..., Visit]]:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
@@ -233,4 +343,5 @@ if __name__ == "__main__":
     parser.add_argument("--events", type=whole_number(1), default=500_000, help="(500000)")
     parser.add_argument("--requests", type=whole_number(1), default=300, help="for each page (300)")
     parser.add_argument("--creates", type=whole_number(1), default=100, help="new stores (100)")
+    parser.add_argument("--streams", type=whole_number(1), default=1000, help="open at once (1000)")
     sys.exit(run(parser, measure))
