@@ -22,12 +22,13 @@ _MESSAGE = re.compile(rb"event: (\w+)\n(?:.*\n)*?data: (.*)")
 
 @dataclass
 class Stream:
-    """`waiting`: it has not yet said hello."""
+    """`waiting`: it has not yet said hello. `told`: it is open, so that nothing may be lost any more."""
 
     number: int
     socket: socket.socket
     buffer: bytes = b""
     waiting: bool = True
+    told: bool = False
     received: list[tuple[int, str, float]] = field(default_factory=list)
 
     def read(self) -> None:
@@ -45,7 +46,7 @@ class Stream:
             self.waiting = False
             if found[1] == b"store":
                 self.received.append((self.number, json.loads(found[2])["store"], now))
-            elif found[1] == b"reset":
+            elif found[1] == b"reset" and self.told:
                 raise ConnectionError(f"stream {self.number} lost messages")
 
 
@@ -61,6 +62,8 @@ def main() -> int:
             raise TimeoutError(f"{sum(stream.waiting for stream in streams)} streams said no hello in {OPEN_WITHIN:.0f} s")
         for key, _ in selector.select(1):
             key.data.read()
+    for stream in streams:
+        stream.told = True
     say({"open": len(streams)})
     selector.register(sys.stdin, selectors.EVENT_READ)
     while True:
