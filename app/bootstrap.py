@@ -13,6 +13,7 @@ from redis import Redis
 from app.adapters.clock import SystemClock
 from app.adapters.jinja import JinjaRenderer
 from app.adapters.kubernetes import KubernetesCluster
+from app.adapters.live import ValkeyLiveEvents
 from app.adapters.mail import LogMailer, SmtpMailer
 from app.adapters.passwords import Argon2Passwords
 from app.adapters.rq import RqWakeQueue, connect
@@ -50,6 +51,7 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         metrics=metrics,
         portal=settings.portal,
         mailer=_mailer(settings.mail),
+        live=ValkeyLiveEvents(settings.queue_url),
     )
 
 

@@ -19,6 +19,8 @@ from app.domain.quotas import RESOURCES, Amount
 
 PREFIX = "STOREYARD_"
 TOKEN_LENGTH = 16
+# Where no server says how many threads it has; gunicorn.conf.py says it.
+WEB_THREADS = 48
 T = TypeVar("T")
 
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -63,6 +65,7 @@ class Settings:
     portal: Portal = field(default_factory=Portal)
     trusted_proxies: int = 0
     mail: MailServer | None = None
+    web_threads: int = WEB_THREADS
 
     def __repr__(self) -> str:
         return f"Settings(kubeconfig={self.kubeconfig!r}, profile={self.profile!r}, policy={self.policy!r})"
@@ -90,6 +93,7 @@ class Settings:
             ),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 10), default=0),
             mail=reader.read("SMTP_URL", _mail_server, default=None),
+            web_threads=reader.read("WEB_THREADS", _number(2, 100_000), default=WEB_THREADS),
         )
         reader.finish()
         return settings

@@ -14,7 +14,7 @@ from app.cli.root import build_root
 from app.config import Settings
 from app.services.context import Services
 from app.services.doctor import schema_revisions
-from app.web import install
+from app.web import install, live
 from app.web.tenancy import public
 
 
@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_env()
     services = build_services(settings, measured=settings.metrics_token is not None)
     app = create_portal(services, key=settings.vault_keys[0])
+    live.size(app, settings.web_threads)
     if settings.trusted_proxies:
         # Else every visitor would have the proxy's address, and one's wrong passwords would lock out all.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]

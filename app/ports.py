@@ -167,6 +167,58 @@ class QueueUnavailable(Exception):
     """The queue cannot be reached. Intents are kept in the database: nothing is lost, only later."""
 
 
+NewsKind = Literal["store", "tenant", "platform", "reset"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """That something may look different now, never what: a store, a tenant's limits, the platform's switches. `reset`: maybe anything."""
+
+    kind: NewsKind
+    tenant_id: str | None = None
+    store_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """News as it was told. Ids are of the form `<milliseconds>-<number>` and grow."""
+
+    id: str
+    news: News
+
+
+class LiveEvents(Protocol):
+    """Tells pages that are open what to look at again. All methods raise LiveUnavailable; nothing but freshness depends on them."""
+
+    def publish(self, news: News) -> None:
+        """Tell everybody. Waits for half a second at most, and not at all while the last attempt failed."""
+        ...
+
+    def newest(self, count: int) -> tuple[Told, ...]:
+        """The last that were told, oldest first."""
+        ...
+
+    def after(self, last: str, *, wait: float) -> tuple[Told, ...]:
+        """What was told after an id; waits up to so many seconds for the first."""
+        ...
+
+
+class LiveUnavailable(Exception):
+    """Nothing can be told or heard. Pages show what is so when they are loaded."""
+
+
+class NullLiveEvents:
+    """Tells nobody, and has nothing to hear."""
+
+    def publish(self, news: News) -> None: ...
+
+    def newest(self, count: int) -> tuple[Told, ...]:  # noqa: ARG002 - the port's
+        raise LiveUnavailable("live updates are not set up")
+
+    def after(self, last: str, *, wait: float) -> tuple[Told, ...]:  # noqa: ARG002
+        raise LiveUnavailable("live updates are not set up")
+
+
 class ManifestRenderer(Protocol):
     """Engines and their templates."""
 
@@ -282,6 +334,8 @@ class Metrics(Protocol):
 
     def wake_failed(self) -> None: ...
 
+    def news_failed(self) -> None: ...
+
     def swept(self, *, objects: int, differing: int, unreadable: int, seconds: float) -> None: ...
 
     def due_taken(self, stores: int, seconds: float) -> None:
@@ -307,6 +361,8 @@ class NullMetrics:
     def lease_lost(self, lease: Literal["store", "leader"]) -> None: ...
 
     def wake_failed(self) -> None: ...
+
+    def news_failed(self) -> None: ...
 
     def swept(self, *, objects: int, differing: int, unreadable: int, seconds: float) -> None: ...
 

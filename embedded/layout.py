@@ -81,7 +81,7 @@ def _web(places: Places, choices: Choices, environment: Mapping[str, str], befor
     """It needs no cluster: pages show what was recorded."""
     address = f"127.0.0.1:{choices.web_port}"
     command = (
-        _beside_python("gunicorn"), "--config", "gunicorn.conf.py", "--bind", address, "--worker-class", "gthread", "--threads", "16",
+        _beside_python("gunicorn"), "--config", "gunicorn.conf.py", "--bind", address,
         "--graceful-timeout", "5", "--log-level", "warning", "wsgi:app",
     )  # fmt: skip
     after = tuple(name for name in before if name != "cluster")

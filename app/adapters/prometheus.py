@@ -66,6 +66,7 @@ class PrometheusMetrics:
         )  # fmt: skip
         self._lost = Counter("storeyard_leases_lost", "Leases another took over.", ["lease"], registry=registry)
         self._wakes_failed = Counter("storeyard_wakes_failed", "Wakes that the queue did not take.", registry=registry)
+        self._news_failed = Counter("storeyard_live_failed", "News for open pages that could not be told.", registry=registry)
         self._sweep = Histogram("storeyard_sweep_seconds", "Sweeps over all stores.", buckets=_SLOW, registry=registry)
         self._swept = Counter("storeyard_sweep_objects", "Objects that sweeps compared.", registry=registry)
         self._differing = Counter("storeyard_sweep_differing_stores", "Stores that sweeps found to differ.", registry=registry)
@@ -97,6 +98,9 @@ class PrometheusMetrics:
 
     def wake_failed(self) -> None:
         self._wakes_failed.inc()
+
+    def news_failed(self) -> None:
+        self._news_failed.inc()
 
     def swept(self, *, objects: int, differing: int, unreadable: int, seconds: float) -> None:
         self._sweep.observe(seconds)

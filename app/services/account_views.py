@@ -35,6 +35,14 @@ class Acting:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a session that goes on is good for now: which tenant, and whether the platform."""
+
+    tenant_id: str | None
+    operator: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CurrentSession:
     """A browser's session as it is now. `tenant` is the one in effect: acted for, or the current one where they are still in it.
 

@@ -6,6 +6,7 @@ written once a minute at most, and never beyond its longest time.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, case, delete, select, update
@@ -16,7 +17,7 @@ from app.domain.errors import NotFound
 from app.domain.people import SESSION_IDLE, SESSION_LONGEST, Role, Visitor
 from app.models import AuthSession, Membership, Tenant, User
 from app.services import audit
-from app.services.account_views import Acting, CurrentSession, LoggedIn, Person, SessionView
+from app.services.account_views import Acting, CurrentSession, LoggedIn, Person, SessionView, Standing
 from app.services.context import Services
 from app.services.ids import new_id
 from app.services.present import tenant_view
@@ -42,6 +43,14 @@ def find_session(services: Services, visitor: Visitor, token: str) -> CurrentSes
         if found.last_seen_at <= now - SEEN_EVERY:
             _seen(session, found, visitor, now=now)
         return _view(*row, csrf_of(token))
+
+
+def standing_of(services: Services, session_ids: Collection[str]) -> Mapping[str, Standing]:
+    """Of these sessions those that are not over, with whom they stand for now: one query, and no use that keeps them alive."""
+    with services.sessions.platform(_WHY) as session:
+        rows = session.execute(_found(services.clock.now()).where(AuthSession.id.in_(session_ids))).tuples().all()
+        views = (_view(*row, "") for row in rows)
+        return {view.id: Standing(view.tenant.id if view.tenant and view.role else None, view.user.operator) for view in views}
 
 
 def list_sessions(services: Services, current: CurrentSession) -> tuple[SessionView, ...]:

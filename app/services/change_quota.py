@@ -12,6 +12,7 @@ from app.services import audit
 from app.services.context import Services
 from app.services.ids import new_id
 from app.services.intents import check_reason
+from app.services.live import tell
 from app.services.quota_queries import platform_quota_of, tenant_quota_of
 from app.services.quotas import current_override, lock_platform, lock_tenant
 from app.services.views import QuotaView
@@ -77,6 +78,7 @@ def _change_tenant(services: Services, actor: Actor, tenant_id: str, override: O
             before=None if former is None else _limits(former, former.expires_at, former.reason),
             after=_limits(override, override.expires_at, reason),
         )  # fmt: skip
+        tell(session, services, "tenant", tenant_id=tenant_id)
         session.flush()
         return tenant_quota_of(session, services, tenant, now=now)
 
@@ -89,6 +91,7 @@ def _change_platform(services: Services, actor: Actor, override: Override, reaso
         row.limits_expire_at = override.expires_at
         after = _limits(row, row.limits_expire_at, reason)
         audit.record(session, actor, "quota.change", now=now, target=("platform", "1"), tenant_id=None, before=before, after=after)
+        tell(session, services, "platform")
         session.flush()
         return platform_quota_of(session, services, row, now=now)
 

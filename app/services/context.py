@@ -11,7 +11,20 @@ from typing import Any, TypeVar
 from app.domain.people import Portal
 from app.domain.platform import PlatformPolicy, PlatformProfile
 from app.models.session import Sessions
-from app.ports import Clock, Cluster, Mailer, ManifestRenderer, Metrics, NullMailer, NullMetrics, Passwords, Vault, WakeQueue
+from app.ports import (
+    Clock,
+    Cluster,
+    LiveEvents,
+    Mailer,
+    ManifestRenderer,
+    Metrics,
+    NullLiveEvents,
+    NullMailer,
+    NullMetrics,
+    Passwords,
+    Vault,
+    WakeQueue,
+)
 
 T = TypeVar("T")
 
@@ -43,3 +56,4 @@ class Services:
     metrics: Metrics = field(default_factory=NullMetrics)
     portal: Portal = field(default_factory=Portal)
     mailer: Mailer = field(default_factory=NullMailer)
+    live: LiveEvents = field(default_factory=NullLiveEvents)

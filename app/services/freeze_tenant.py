@@ -6,6 +6,7 @@ from app.domain.actors import Actor
 from app.services import audit
 from app.services.context import Services
 from app.services.intents import check_reason
+from app.services.live import tell
 from app.services.present import tenant_view
 from app.services.quotas import lock_tenant
 from app.services.views import TenantView
@@ -31,4 +32,5 @@ def _set(services: Services, actor: Actor, tenant_id: str, reason: str | None, a
             after = {"frozen": tenant.frozen, "reason": reason}
             now, target = services.clock.now(), ("tenant", tenant_id)
             audit.record(session, actor, action, now=now, target=target, tenant_id=tenant_id, before=before, after=after)
+            tell(session, services, "tenant", tenant_id=tenant_id)
         return tenant_view(tenant)

@@ -15,6 +15,7 @@ from app.domain.stores import DesiredState
 from app.models import Store
 from app.services import audit
 from app.services.context import Services
+from app.services.live import tell
 from app.services.snapshots import refresh_phase
 from app.services.wakes import wake_after_commit
 
@@ -73,13 +74,14 @@ def changed_intent(
 
 
 def audit_store(session: Session, services: Services, actor: Actor, store: Store, action: str, before: dict[str, Any] | None) -> None:
-    """An entry with the fields of the intent that changed."""
+    """An entry with the fields of the intent that changed; open pages look again after the commit."""
     after = intent_of(store)
     if before is not None:
         changed = [name for name in after if before[name] != after[name]]
         before, after = ({name: side[name] for name in changed} for side in (before, after))
     target = ("store", store.id)
     audit.record(session, actor, action, now=services.clock.now(), target=target, tenant_id=store.tenant_id, before=before, after=after)
+    tell(session, services, "store", tenant_id=store.tenant_id, store_id=store.id)
 
 
 def intent_of(store: Store) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.models import Platform
 from app.services import audit
 from app.services.context import Services
 from app.services.intents import audit_store, check_reason, intent_of, lock_wanted_store
+from app.services.live import tell
 from app.services.present import platform_view, store_view
 from app.services.quotas import lock_platform
 from app.services.views import PlatformView, StoreView
@@ -59,6 +60,7 @@ def _set_platform(services: Services, actor: Actor, until: datetime | None, reas
             row.paused_until, row.paused_reason = until, reason
             now, target = services.clock.now(), ("platform", "1")
             audit.record(session, actor, action, now=now, target=target, tenant_id=None, before=before, after=_pause(row))
+            tell(session, services, "platform")
         return platform_view(row)
 
 

@@ -27,6 +27,7 @@ from app.reconcile.circuit import backoff
 from app.reconcile.outcome import PassOutcome
 from app.services.context import Services
 from app.services.leases import lock_held_store
+from app.services.live import tell
 from app.services.masking import masked
 
 MAX_ERROR = 2000
@@ -101,16 +102,19 @@ def record_pass(services: Services, before: StoreSnapshot, token: str, outcome: 
     now = services.clock.now()
     with services.sessions.platform("workers serve all tenants") as session:
         row, drifted = _held(session, before.id, token)
+        shown = _shown(row)
         changed = differ(before.conditions, outcome.conditions)
         _record_conditions(session, before, outcome.conditions)
         _record_inventory(session, before, outcome.inventory)
         _record_row(row, outcome, now=now)
-        if outcome.changes.effective or outcome.error is not None or changed:
+        ran = outcome.changes.effective or outcome.error is not None or changed
+        if ran:
             session.execute(_ADD_RUN, _run(before, outcome, record, now))
         if events := _events(before, outcome, changed, record, now):
             session.execute(_ADD_EVENTS, events)
-        if drifted or outcome.drift:
-            _record_drift(session, before, outcome, record, now)
+        drift_noted = (drifted or outcome.drift) and _record_drift(session, before, outcome, record, now)
+        if ran or drift_noted or _dropped(before, outcome.conditions) or _shown(row) != shown:
+            tell(session, services, "store", tenant_id=before.tenant_id, store_id=before.id)
         newer = row.generation != before.generation and not outcome.gone
         if not newer:
             row.lease_token = row.lease_until = row.lease_holder = None
@@ -129,6 +133,7 @@ def record_crash(
         if row.crash_count >= services.policy.max_failures:
             row.quarantined_at = now
         row.lease_token = row.lease_until = row.lease_holder = None
+        tell(session, services, "store", tenant_id=before.tenant_id, store_id=before.id)
         session.add(
             ReconcileRun(
                 id=run_id,
@@ -152,6 +157,15 @@ def _held(session: Session, store_id: str, token: str) -> tuple[Store, bool]:
     return found
 
 
+def _shown(row: Store) -> tuple[Any, ...]:
+    """What pages show of the row itself. Not when it was observed: that changes with every pass, and nobody reloads a page for it."""
+    return row.phase, row.observed_generation, row.gone_at, row.first_ready_at, row.quarantined_at
+
+
+def _dropped(before: StoreSnapshot, conditions: tuple[Condition, ...]) -> set[str]:
+    return by_type(before.conditions).keys() - {condition.type for condition in conditions}
+
+
 def _record_row(row: Store, outcome: PassOutcome, *, now: datetime) -> None:
     ready = by_type(outcome.conditions).get(READY)
     if ready is not None and ready.status is Status.TRUE and not row.ever_ready:
@@ -170,8 +184,7 @@ def _record_row(row: Store, outcome: PassOutcome, *, now: datetime) -> None:
 def _record_conditions(session: Session, before: StoreSnapshot, conditions: tuple[Condition, ...]) -> None:
     known = by_type(before.conditions)
     fresh = [condition for condition in conditions if known.get(condition.type) != condition]
-    dropped = known.keys() - {condition.type for condition in conditions}
-    if dropped:
+    if dropped := _dropped(before, conditions):
         session.execute(delete(StoreCondition).where(StoreCondition.store_id == before.id, StoreCondition.type.in_(dropped)))
     if fresh:
         owner = {"store_id": before.id, "tenant_id": before.tenant_id}
@@ -254,8 +267,11 @@ def drift_sentence(drift: ObjectDrift, outcome: PassOutcome) -> str:
     return f"{drift.key} {what}; {'put right' if drift.key in outcome.repaired else 'not put right yet'}."
 
 
-def _record_drift(session: Session, before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> None:
-    """One row per differing field. Drift that is only observed stays open and is not written twice; what is no longer found is closed."""
+def _record_drift(session: Session, before: StoreSnapshot, outcome: PassOutcome, record: PassRecord, now: datetime) -> bool:
+    """One row per differing field. Drift that is only observed stays open and is not written twice; what is no longer found is closed.
+
+    Whether there was anything to note.
+    """
     actions = {change.key: change.action for change in outcome.changes}
     open_rows = {(row.kind, row.name, row.path): row for row in session.scalars(_open_drift(before.id))}
     seen: set[tuple[str, str, str]] = set()
@@ -273,6 +289,7 @@ def _record_drift(session: Session, before: StoreSnapshot, outcome: PassOutcome,
         for place, row in open_rows.items():
             if place not in seen:
                 row.repaired_at = now
+    return bool(session.new) or any(session.is_modified(row) for row in open_rows.values())
 
 
 def _open_drift(store_id: str) -> Select[tuple[DriftEvent]]:

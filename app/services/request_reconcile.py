@@ -7,6 +7,7 @@ from app.domain.errors import NotFound
 from app.services import audit
 from app.services.context import Services
 from app.services.intents import lock_store
+from app.services.live import tell
 from app.services.present import store_view
 from app.services.views import StoreView
 from app.services.wakes import wake_after_commit
@@ -25,5 +26,6 @@ def request_reconcile(services: Services, actor: Actor, *, tenant_id: str, store
         target = ("store", store.id)
         after = {"failures": 0, "quarantined": False}
         audit.record(session, actor, "store.reconcile", now=now, target=target, tenant_id=tenant_id, before=before, after=after)
+        tell(session, services, "store", tenant_id=tenant_id, store_id=store.id)
         wake_after_commit(session, services, store, now=now)
         return store_view(services, store)

@@ -7,6 +7,7 @@ from app.domain.stores import DriftMode
 from app.services import audit
 from app.services.context import Services
 from app.services.intents import audit_store, intent_of, lock_wanted_store
+from app.services.live import tell
 from app.services.present import platform_view, store_view
 from app.services.quotas import lock_platform
 from app.services.views import PlatformView, StoreView
@@ -35,4 +36,5 @@ def set_platform_drift_mode(services: Services, actor: Actor, *, mode: DriftMode
             row.drift_mode = mode
             now, target = services.clock.now(), ("platform", "1")
             audit.record(session, actor, "platform.drift_mode", now=now, target=target, tenant_id=None, before=sides[0], after=sides[1])
+            tell(session, services, "platform")
         return platform_view(row)

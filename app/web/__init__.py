@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.services.context import Services
-from app.web import assets, errors, htmx, ids, look, security, tenancy
+from app.web import assets, errors, htmx, ids, live, look, security, tenancy
 from app.web.auth import blueprint as accounts
 from app.web.current import current
 from app.web.portal import blueprint as stores
@@ -25,6 +25,7 @@ def install(app: Flask, services: Services, *, key: str) -> None:
     htmx.add_global(app, "current", current)
     htmx.add_global(app, "csrf_token", security.csrf_token)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    live.install(app, services)
     look.install(app)
     htmx.install(app)
     errors.install(app)

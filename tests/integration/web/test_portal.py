@@ -109,9 +109,9 @@ def test_the_list_asks_again_only_while_something_is_on_its_way(sign_in: Any, se
     store = make_store(services, signed.tenant)
     moving = signed.client.get("/stores", headers={"HX-Request": "true"}).text
     assert moving.lstrip().startswith('<div id="stores"')
-    assert 'hx-trigger="every' in moving
+    assert "data-live-poll" in moving
     make_ready(services, store)
-    assert 'hx-trigger="every' not in signed.client.get("/stores", headers={"HX-Request": "true"}).text
+    assert "data-live-poll" not in signed.client.get("/stores", headers={"HX-Request": "true"}).text
 
 
 def test_pages_of_a_long_list_are_links(sign_in: Any, services: Services) -> None:
@@ -227,7 +227,7 @@ def test_a_ready_store_can_be_opened_and_its_page_rests(sign_in: Any, services: 
     page = signed.client.get(f"/stores/{store.id}").text
     assert f'href="{store.url}"' in page
     assert f'href="{store.url}/app"' in page
-    assert 'hx-trigger="every' not in page
+    assert "data-live-poll" not in page
     assert "The store is open." in page
     assert "As observed" in page
 
@@ -238,7 +238,7 @@ def test_a_problem_is_said_in_plain_words(sign_in: Any, services: Services) -> N
     set_row(services, store.id, phase="Failed", quarantined_at=services.clock.now())
     page = signed.client.get(f"/stores/{store.id}").text
     assert "has been set aside" in page
-    assert 'hx-trigger="every' not in page, "nothing will change by itself"
+    assert "data-live-poll" not in page, "nothing will change by itself"
     answer = signed.post(f"/stores/{store.id}/check", {})
     assert answer.status_code == 303
     assert row_of(services, store.id).quarantined_at is None

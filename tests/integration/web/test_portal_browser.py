@@ -137,10 +137,10 @@ def test_a_page_becomes_ready_by_itself_and_then_rests(sign_in: Any, visit: Any,
     shown.page.evaluate("window.stayed = true")
     make_ready(services, store)
     expect(shown.page.get_by_role("link", name="Open store")).to_be_visible()
-    expect(shown.page.locator("#live")).not_to_have_attribute("hx-trigger", "every 2s")
+    expect(shown.page.locator("#live")).not_to_have_attribute("data-live-poll", "2")
     assert shown.page.evaluate("window.stayed"), "no reload"
     expect(listed.page.locator("tbody .pill")).to_have_text("Ready")
-    expect(listed.page.locator("#stores")).not_to_have_attribute("hx-trigger", "every 3s")
+    expect(listed.page.locator("#stores")).not_to_have_attribute("data-live-poll", "3")
     asked: list[str] = []
     for seen in (listed, shown):
         seen.page.on("request", lambda sent: asked.append(sent.url))
