@@ -148,8 +148,8 @@ def web(running: Platform, cookie: str) -> Iterator[Web]:
     """gunicorn, as `make up` starts it, with the application that tells its own time."""
     port = free_port()
     command = [
-        sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-        "--threads", "16", "--graceful-timeout", "5", "--log-level", "warning", "benchmarks.web_app:app",
+        sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5",
+        "--log-level", "warning", "benchmarks.web_app:app",
     ]  # fmt: skip
     log = running.log("web")
     with log.open("ab") as told:

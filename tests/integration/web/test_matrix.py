@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -19,9 +19,12 @@ from werkzeug.test import TestResponse
 from app.domain.people import Role
 from app.models import Store
 from app.services.context import Services
+from app.services.rename_store import rename_store
+from app.web.live import hub_of
 from app.web.security import HEADERS, SAFE
 from app.web.tenancy import Rule, Who, person, public, rule_of
-from tests.factories import make_id
+from tests.factories import MERCHANT, make_id
+from tests.fakes.live import FakeLive
 from tests.integration.web import matrix
 from tests.integration.web.conftest import Signed
 from tests.integration.web.matrix import ALIASES, OURS, THEIRS, Caller, Scene, World
@@ -34,8 +37,15 @@ OWN, FOREIGN, UNKNOWN = "one's own", "another's", "unknown"
 
 
 @pytest.fixture
-def scene(web: Flask, services: Services, sign_in: Callable[..., Signed]) -> Scene:
-    return matrix.build(web, services, sign_in)
+def services(services: Services) -> Services:
+    """Streams are open to those who may have them."""
+    return replace(services, live=FakeLive())
+
+
+@pytest.fixture
+def scene(web: Flask, services: Services, sign_in: Callable[..., Signed]) -> Iterator[Scene]:
+    yield matrix.build(web, services, sign_in)
+    hub_of(web).close()
 
 
 @pytest.fixture
@@ -229,6 +239,31 @@ def test_every_answer_carries_the_headers(scene: Scene, world: World, name: str)
         if case.method not in SAFE and world.look() != before:
             world.restore()
     assert problems == []
+
+
+def test_f32_a_stream_tells_of_ones_own_stores_alone(scene: Scene, services: Services) -> None:
+    """Both tenants' people listen; each tenant's store is renamed, the other's first. The platform's operators hear of both."""
+    ours, theirs = scene.houses[OURS], scene.houses[THEIRS]
+    who = {"owner": [ours], "viewer": [ours], "acting": [ours], "stranger": [theirs], "operator": [theirs, ours]}
+    opened: dict[str, TestResponse] = {}
+    try:
+        for name in who:
+            path = "/live/platform" if name == "operator" else f"/live?store={ours.ids['store']}&tenant={ours.ids['tenant']}"
+            opened[name] = scene.browser(scene.callers[name]).get(path)
+            assert b"event: hello" in next(iter(opened[name].response)), name
+        for house in (theirs, ours, theirs):
+            rename_store(
+                services, MERCHANT, tenant_id=house.tenant.id, store_id=house.ids["store"], name=f"Renamed {len(services.live.news)}"
+            )
+        for name, houses in who.items():
+            heard = ""
+            while not all(house.ids["store"] in heard for house in houses):
+                heard += next(iter(opened[name].response)).decode()
+            others = [house for house in (ours, theirs) if house not in houses]
+            assert not any(house.mentioned_in(heard) for house in others), name
+    finally:
+        for answer in opened.values():
+            answer.close()
 
 
 def test_what_is_served_beside_the_pages_has_no_ids_and_no_session(web: Flask, whole: Flask) -> None:
