@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -70,9 +71,10 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request: milliseconds at the server and at the client, and the statements it sent."""
+    """One request: milliseconds at the server, of its thread's own work, and at the client; and the statements it sent."""
 
     server: float
+    cpu: float
     client: float
     statements: int
 
@@ -300,9 +302,9 @@ def connected(served: Web, who: LoggedIn) -> Iterator[Callable[..., Visit]]:
         location = answer.headers.get("Location", "")
         if answer.status != (200 if form is None else 303) or location.startswith("/login"):
             raise Refused(f"{method} {path} was answered with {answer.status} {location}:\n{said[:500].decode(errors='replace')}")
-        told = re.search(r'app;dur=([\d.]+), sql;desc="(\d+)"', answer.headers["Server-Timing"])
+        told = re.search(r'app;dur=([\d.]+), cpu;dur=([\d.]+), sql;desc="(\d+)"', answer.headers["Server-Timing"])
         assert told
-        return Visit(float(told[1]), took, int(told[2]))
+        return Visit(float(told[1]), float(told[2]), took, int(told[3]))
 
     try:
         yield ask
@@ -316,8 +318,12 @@ def p95(found: list[Visit] | None) -> float | None:
 
 def tell(what: str, found: Mapping[str, list[Visit]]) -> None:
     for name, all_visits in found.items():
+        half, cpu = (statistics.median(getattr(visit, part) for visit in all_visits) for part in ("server", "cpu"))
         client = percentile([visit.client for visit in all_visits], 0.95)
-        note(f"{what}: {name} p95 {p95(all_visits)} ms, {client:.1f} ms at the client, {max(v.statements for v in all_visits)} statements")
+        note(
+            f"{what}: {name} p95 {p95(all_visits)} ms, the middle one {half:.1f} ms with {cpu:.1f} ms of work; p95 {client:.1f} ms at the"
+            f" client; {max(visit.statements for visit in all_visits)} statements"
+        )
 
 
 def _ready(port: int) -> bool:

@@ -1,8 +1,9 @@
 """The web as it is served, and in each answer how long it took and how many statements it sent: for the benchmark alone.
 
-    Server-Timing: app;dur=4.2, sql;desc="7"
+    Server-Timing: app;dur=4.2, cpu;dur=3.9, sql;desc="7"
 
-Time is from the request's arrival in the application to its answer being ready to send; a stream's is to its beginning.
+`cpu` is what of it the thread itself was at work. Time is from the request's arrival in the application to its answer being ready to
+send; a stream's is to its beginning.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ def _count(*_: Any) -> None:
 
 
 def _measured(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    begun, _request.statements = time.perf_counter(), 0
+    begun, worked, _request.statements = time.perf_counter(), time.thread_time(), 0
 
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-        spent = (time.perf_counter() - begun) * 1000
-        return start_response(status, [*headers, ("Server-Timing", f'app;dur={spent:.3f}, sql;desc="{_request.statements}"')], *rest)
+        spent, busy = (time.perf_counter() - begun) * 1000, (time.thread_time() - worked) * 1000
+        told = f'app;dur={spent:.3f}, cpu;dur={busy:.3f}, sql;desc="{_request.statements}"'
+        return start_response(status, [*headers, ("Server-Timing", told)], *rest)
 
     return _inner(environ, start)
 
