@@ -17,7 +17,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
+from app.services.create_user import create_user
 from tests.e2e.platform import Platform, eventually
+from tests.factories import OPERATOR
 from tests.local.browser import chromium, keep, visitor
 from tests.local.installation import Installation
 
@@ -41,10 +43,13 @@ class Visit:
     refusals: set[int] = field(default_factory=set)
 
     def looked_at(self, name: str) -> None:
-        """A picture for people, and nothing that keeps anybody out."""
-        keep(self.page, f"portal-{name}")
-        found = Axe().run(self.page).response["violations"]
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == [], name
+        """By day and by night: a picture for people, and nothing that keeps anybody out."""
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            keep(self.page, f"portal-{name}-{scheme}")
+            found = Axe().run(self.page).response["violations"]
+            serious = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+            assert serious == [], f"{name}, {scheme}"
 
     def marked(self) -> Callable[[], bool]:
         """Whether the page is still the one that is open now: nobody has loaded another, or it anew."""
@@ -119,8 +124,12 @@ def fill_in(page: Page, name: str) -> str:
     return slug
 
 
+def section(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Sections").get_by_role("link", name=name, exact=True).click()
+
+
 def settings(page: Page) -> None:
-    page.get_by_role("link", name="Settings", exact=True).click()
+    section(page, "Settings")
     expect(page.get_by_role("heading", name="Look")).to_be_visible()
 
 
@@ -160,7 +169,7 @@ def test_a_merchants_store_from_the_sign_up_to_its_end(
             expect(customer).to_have_title(re.compile("Harbour Linen"))
 
         # What somebody does by hand is put right, and told.
-        page.get_by_role("link", name="Activity", exact=True).click()
+        section(page, "Activity")
         expect(page.get_by_text("Nobody has changed anything behind your back.")).to_be_visible()
         namespace = platform.json("store", "show", store_id)["namespace"]
         change_by_hand(installation, namespace)
@@ -203,7 +212,8 @@ def test_an_operator_lowers_a_quota_and_the_merchant_is_refused_with_the_reason(
         page: Page = mias.page
         email = sign_up(page)
         fill_in(page, "Harbour Wool")
-        lower_quota(platform, email)
+        with visit() as olgas:
+            lower_quota(olgas, platform, business_of(email))
         mias.refusals.add(409)
         page.get_by_role("button", name="Create store").click()
         expect(page.locator("#plan-error")).to_contain_text("would be exceeded")
@@ -233,6 +243,25 @@ def see(page: Page, what: Locator) -> None:
     eventually(shown, what="the repair on the page")
 
 
-def lower_quota(platform: Platform, email: str) -> None:
-    tenant = next(user["memberships"][0]["tenant"] for user in platform.json("user", "list")["users"] if user["email"] == email)
-    platform.run("quota", "set", "--tenant", tenant, "--stores", "0", "--reason", "Unpaid bills")
+def business_of(email: str) -> str:
+    return email.partition("@")[0].replace("mia-", "Harbour ")
+
+
+def lower_quota(olgas: Visit, platform: Platform, business: str) -> None:
+    """An operator of the platform sets the tenant's limit of stores to none, in the console."""
+    page = olgas.page
+    email = f"olga-{secrets.token_hex(3)}@example.com"
+    create_user(platform.services, OPERATOR, email=email, name="Olga Operator", operator=True, password=PASSWORD)
+    log_in(page, email)
+    page.goto("/admin/tenants")
+    page.get_by_label("Search tenants").fill(business)
+    expect(page.locator("#tenants tbody tr")).to_have_count(1)
+    olgas.looked_at("tenants")
+    page.get_by_role("link", name=business).click()
+    form = page.locator("#limits-form")
+    form.get_by_label("Stores").fill("0")
+    form.get_by_label("Reason").fill("Unpaid bills")
+    expect(page.locator("#effect")).to_contain_text("→ 0")
+    form.get_by_role("button", name="Set limits").click()
+    expect(page.locator("#history")).to_contain_text("Unpaid bills")
+    olgas.looked_at("tenant")
