@@ -116,7 +116,8 @@ class Scene:
         return {
             "name": "Another name", "slug": "another-name", "shop": "Another shop", "email": "another@example.com", "password": PASSWORD,
             "old": PASSWORD, "generation": "1", "plan": "starter", "confirm": f"{caller.word} shop", "reason": "Ticket 42",
-            "role": "viewer", "next": "/", "key": "k" * 24, "tagline": "Another tagline", "accent": "#123456", **ids,
+            "role": "viewer", "next": "/", "key": "k" * 24, "tagline": "Another tagline", "accent": "#123456", "mode": "observe",
+            "minutes": "30", "pause_reason": "Ticket 42", "frozen_reason": "Ticket 42", "stores": "7", "cpu": "9", **ids,
             **{alias: ids[what] for alias, what in ALIASES.items() if what in ids},
         }  # fmt: skip
 
