@@ -27,8 +27,11 @@ from app.services.masking import masked
 from app.services.measured_cluster import MeasuredCluster
 
 
-def build_services(settings: Settings, *, measured: bool = False) -> Services:
-    """Everything a use case needs, from settings. `measured`: this process counts what it does, for Prometheus."""
+def build_services(settings: Settings, *, measured: bool = False, sessions: Sessions | None = None) -> Services:
+    """Everything a use case needs, from settings. `measured`: this process counts what it does, for Prometheus.
+
+    `sessions`: on an engine that somebody else owns; by default on a new one.
+    """
     clock = SystemClock()
     metrics = prometheus_metrics() if measured else NullMetrics()
 
@@ -39,7 +42,7 @@ def build_services(settings: Settings, *, measured: bool = False) -> Services:
         return CircuitCluster(MeasuredCluster(api, metrics), clock, told=lambda is_open: metrics.circuit(cluster_id, is_open=is_open))
 
     return Services(
-        sessions=Sessions.from_url(settings.database_url),
+        sessions=sessions or Sessions.from_url(settings.database_url),
         queue=RqWakeQueue(connect(settings.queue_url)),
         renderer=JinjaRenderer(None, settings.profile),
         clock=clock,

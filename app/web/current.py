@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, flash, g, request
+from flask_login import current_user
 
 from app.domain.actors import Actor
 from app.domain.errors import Forbidden
 from app.domain.people import Role, Visitor
 from app.services.account_views import Acting, CurrentSession, MyTenant, Person
-from app.services.auth_sessions import find_session
 from app.services.context import Services
 from app.services.switch_tenant import my_tenants
 from app.services.views import TenantView
@@ -53,8 +53,8 @@ class Current:
     def session(self) -> CurrentSession | None:
         """Of who is signed in. Read from the database at the first question of a request, so pages for everybody do without."""
         if "signed_in" not in g:
-            token = request.cookies.get(current_app.config["LOGIN_COOKIE"], "")
-            g.signed_in = find_session(self.services, self.visitor, token) if token else None
+            who: Any = current_user
+            g.signed_in = who.session if who.is_authenticated else None
         return cast("CurrentSession | None", g.signed_in)
 
     @property

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, g, make_response, render_template, url_for
+from htmx_flask import request
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -113,7 +114,7 @@ def problem(status: int, *, text: str | None = None, code: str | None = None, re
         body = {"type": "about:blank", "title": title, "status": status, "detail": text, "code": code, "request_id": current.request_id}
         response = make_response({name: value for name, value in body.items() if value is not None}, status)
         response.content_type = "application/problem+json"
-    elif request.headers.get("HX-Request") == "true":
+    elif request.htmx:
         response = htmx.message("error", text, status=status, request_id=current.request_id if status >= 500 else None)
     else:
         way_back = url_for("auth.log_in") if status == 401 else "/"

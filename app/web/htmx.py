@@ -9,7 +9,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask, Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, get_flashed_messages, render_template, url_for
+from htmx_flask import Htmx, make_response, request
+from htmx_flask.requests import HtmxHeaders
 from markupsafe import Markup
 
 VARY = "HX-Request"
@@ -17,13 +19,9 @@ VARY = "HX-Request"
 
 def is_htmx() -> bool:
     """Whether htmx asks for a part of a page. A history restore, a boosted link and a whole body want the page."""
-    headers = request.headers
-    return (
-        headers.get("HX-Request") == "true"
-        and headers.get("HX-Boosted") != "true"
-        and headers.get("HX-History-Restore-Request") != "true"
-        and headers.get("HX-Request-Type") != "full"
-    )
+    asked: HtmxHeaders = request.htmx
+    # The last one is htmx 4's, which htmx-flask doesn't know yet.
+    return bool(asked) and not asked.boosted and not asked.history_restore_request and request.headers.get("HX-Request-Type") != "full"
 
 
 def page(template: str, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
@@ -59,9 +57,7 @@ def waiting_messages() -> Markup:
 def message(kind: str, text: str, *, status: int, request_id: str | None = None) -> Response:
     """Nothing but a message: what an error is to a fragment. Whatever htmx meant to replace stays as it is."""
     body = render_template("parts/message_only.html", kind=kind, text=text, request_id=request_id)
-    response = make_response(body, status)
-    response.headers["HX-Retarget"] = "#messages"
-    response.headers["HX-Reswap"] = "innerHTML"
+    response = make_response(body, status, retarget="#messages", reswap="innerHTML")
     response.vary.add(VARY)
     return response
 
@@ -72,9 +68,8 @@ def redirect_to(endpoint: str, **values: Any) -> Response:
 
 def redirect_path(path: str) -> Response:
     """On to another page: 303, or what makes htmx load it as a page. Messages wait for that page."""
-    if request.headers.get("HX-Request") == "true":
-        response = make_response("", 200)
-        response.headers["HX-Redirect"] = path
+    if request.htmx:
+        response = make_response("", 200, redirect=path)
     else:
         response = make_response("", 303)
         response.headers["Location"] = path
@@ -83,7 +78,8 @@ def redirect_path(path: str) -> Response:
 
 
 def install(app: Flask) -> None:
-    """Macros as a global of every template: blocks that are rendered alone have them too."""
+    """`request.htmx` (htmx-flask), and macros as a global of every template: blocks that are rendered alone have them too."""
+    Htmx(app)
     macros: dict[str, Any] = {}
     for part in ("icons", "forms", "dialogs", "ui"):
         macros.update(vars(app.jinja_env.get_template(f"parts/{part}.html").module))

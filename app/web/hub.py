@@ -7,45 +7,30 @@ costs its own thread nothing but waiting, and no connection to the database. Kno
 
 from __future__ import annotations
 
-import json
-import re
-import select
 import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Collection
 
 import structlog
 
 from app.ports import LiveEvents, LiveUnavailable, News, Told
+from app.web.stream import RESET, START, WAITING, Listener, Place, Stream, concerns, hung_up, message_of, place_of, text_of, with_id
+
+__all__ = ["Hub", "Listener", "Refused", "Stream"]
 
 log = structlog.get_logger(__name__)
 
-KEEP_ALIVE = 15.0  # seconds of silence
-RETRY_MS = 3000
 REPLAYED = 2048  # news a stream can be resumed over
-WAITING = 100  # messages a slow reader may be behind
 PER_PERSON = 30
 LOOK_AROUND = 1.0
 ASK_AGAIN = 10.0  # how often sessions are looked at
 TRUST = 60.0  # how long a stream goes on while nobody can say whether its session does
 FIRST_ANSWER = 1.5
-
-_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,10})")
-_Place = tuple[int, int]
-_START: _Place = (0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Whose stream it is. Without a tenant: the platform's, for an operator."""
-
-    session_id: str
-    user_id: str
-    tenant_id: str | None
+# A thousand threads that wake at once would keep pages waiting: so many at a time, with a pause for the others.
+AT_ONCE, BREATH = 32, 0.005
+STUCK = 30.0  # how long one message may be on its way to a reader
 
 
 class Refused(Exception):
@@ -65,8 +50,8 @@ class Hub:
         self._lock = threading.Lock()
         self._streams: set[Stream] = set()
         self._people: Counter[str] = Counter()
-        self._recent: deque[tuple[_Place, News]] = deque(maxlen=REPLAYED)
-        self._floor = self._place = _START
+        self._recent: deque[tuple[Place, News]] = deque(maxlen=REPLAYED)
+        self._floor = self._place = START
         self._hears = threading.Event()
         self._closed = threading.Event()
         self._lost = self._started = False
@@ -74,10 +59,10 @@ class Hub:
     @property
     def position(self) -> str | None:
         """The id of what was told last; None before anything was heard, and while nothing is."""
-        return _text(self._place) if self._hears.is_set() else None
+        return text_of(self._place) if self._hears.is_set() else None
 
     @property
-    def place(self) -> _Place:
+    def place(self) -> Place:
         """The same for who has a stream."""
         return self._place
 
@@ -112,13 +97,13 @@ class Hub:
             return stream
 
     def _missed(self, who: Listener, since: str | None) -> list[bytes]:
-        place = _parse(since)
+        place = place_of(since)
         if place is None or not self._floor <= place <= self._place:
-            return [_RESET]
+            return [RESET]
         missed = {news: at for at, news in self._recent if at > place and concerns(who, news)}
         if len(missed) > WAITING or any(news.kind == "reset" for news in missed):
-            return [_RESET]
-        return [_message(who, news) for news in missed]
+            return [RESET]
+        return [message_of(who, news) for news in missed]
 
     def forget(self, stream: Stream) -> None:
         with self._lock:
@@ -130,7 +115,12 @@ class Hub:
     def close(self) -> None:
         """End all streams and take no more."""
         self._closed.set()
-        self._end(lambda _: True)
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.end()
+            if stream.sends_since is not None:
+                stream.cut()
 
     def _end(self, which: Callable[[Stream], bool]) -> None:
         with self._lock:
@@ -144,7 +134,7 @@ class Hub:
                 try:
                     if not self._hears.is_set():
                         self._catch_up()
-                    self._hand_out(self._events.after(_text(self._place), wait=2))
+                    self._hand_out(self._events.after(text_of(self._place), wait=2))
                 except LiveUnavailable as error:
                     self._stop_hearing(str(error))
                     self._closed.wait(1)
@@ -160,40 +150,46 @@ class Hub:
 
     def _catch_up(self) -> None:
         """At the first start what was told lately; later nobody knows what was not told meanwhile, so all that is open is out of date."""
-        recent = [(place, told.news) for told in self._events.newest(REPLAYED) if (place := _parse(told.id)) is not None]
+        recent = [(place, told.news) for told in self._events.newest(REPLAYED) if (place := place_of(told.id)) is not None]
         with self._lock:
             if self._lost:
-                last = max(self._place, recent[-1][0] if recent else _START)
+                last = max(self._place, recent[-1][0] if recent else START)
                 self._recent.clear()
                 self._floor = self._place = (last[0], last[1] + 1)
                 log.warning("live updates are on again")
             else:
                 self._recent.extend(recent)
-                self._place = recent[-1][0] if recent else _START
-                self._floor = recent[0][0] if recent else _START
+                self._place = recent[-1][0] if recent else START
+                self._floor = recent[0][0] if recent else START
             self._lost = False
         self._hears.set()
 
     def _hand_out(self, told: Collection[Told]) -> None:
+        """A stream that is opened meanwhile begins at the new place, so it has heard of this already."""
         if not told:
             return
         with self._lock:
-            fresh: dict[News, _Place] = {}
+            fresh: dict[News, Place] = {}
             for one in told:
-                place = _parse(one.id) or self._place
+                place = place_of(one.id) or self._place
                 fresh.pop(one.news, None)  # of the same news the last counts, in its place
                 fresh[one.news] = self._place = max(self._place, place)
                 if len(self._recent) == REPLAYED:
                     self._floor = self._recent[0][0]
                 self._recent.append((self._place, one.news))
-            messages: dict[tuple[News, bool], bytes] = {}
-            for stream in self._streams:
-                for news, place in fresh.items():
-                    if concerns(stream.who, news):
-                        form = (news, stream.who.tenant_id is None)
-                        if form not in messages:
-                            messages[form] = _with_id(_message(stream.who, news), place)
-                        stream.offer(messages[form])
+            streams = list(self._streams)
+        messages: dict[tuple[News, bool], bytes] = {}
+        woken = 0
+        for stream in streams:
+            mine = [(news, place) for news, place in fresh.items() if concerns(stream.who, news)]
+            for news, place in mine:
+                form = (news, stream.who.tenant_id is None)
+                if form not in messages:
+                    messages[form] = with_id(message_of(stream.who, news), place)
+                stream.offer(messages[form])
+            woken += bool(mine)
+            if mine and woken % AT_ONCE == 0:
+                time.sleep(BREATH)
 
     def _keep(self) -> None:
         asked = confirmed = time.monotonic()
@@ -204,6 +200,9 @@ class Hub:
             for stream in hung_up(streams):
                 stream.end()
                 self.forget(stream)
+            for stream in streams:
+                if stream.sends_since is not None and now - stream.sends_since > STUCK:
+                    stream.cut()
             if now - asked < ASK_AGAIN:
                 continue
             asked = now
@@ -221,90 +220,3 @@ class Hub:
             for stream in streams:
                 if stream.who not in going_on:
                     stream.end()
-
-
-class Stream(Iterator[bytes]):
-    """What the server sends: each item is one or more whole messages. Waits in the thread that sends."""
-
-    def __init__(self, hub: Hub, who: Listener, connection: socket.socket | None) -> None:
-        self.who, self.connection = who, connection
-        self._hub = hub
-        self._queue: SimpleQueue[bytes] = SimpleQueue()
-        self._late = self._ended = False
-
-    def begin(self, place: _Place, missed: Collection[bytes]) -> None:
-        first = b"retry: %d\n" % RETRY_MS + _with_id(b"event: hello\ndata: {}\n", place)
-        self._queue.put(first + b"".join(_with_id(message, place) for message in missed))
-
-    def offer(self, message: bytes) -> None:
-        """By the hub's reader alone."""
-        if self._late:
-            return
-        if self._queue.qsize() >= WAITING:
-            self._late = True
-        else:
-            self._queue.put(message)
-
-    def end(self) -> None:
-        self._ended = True
-        self._queue.put(b"")
-
-    def __next__(self) -> bytes:
-        if self._ended:
-            raise StopIteration
-        try:
-            messages = [self._queue.get(timeout=KEEP_ALIVE)]
-        except Empty:
-            return b":\n\n"
-        if self._ended:
-            raise StopIteration
-        while not self._queue.empty():
-            messages.append(self._queue.get())
-        if self._late:
-            # What is told from here on is told before the reader looks again, so it may be dropped until the flag falls.
-            messages = [_with_id(_RESET, self._hub.place)]
-            self._late = False
-        return b"".join(messages)
-
-    def close(self) -> None:
-        """By the server, when it stops sending, for whatever reason."""
-        self._hub.forget(self)
-
-
-def concerns(who: Listener, news: News) -> bool:
-    """A tenant hears of itself and of what concerns everybody; the platform's operators hear of all."""
-    return who.tenant_id is None or news.tenant_id == who.tenant_id or (news.tenant_id is None and news.kind in ("platform", "reset"))
-
-
-def hung_up(streams: Collection[Stream]) -> list[Stream]:
-    """Those whose reader is gone, as far as the operating system knows; else the next message to them would find out."""
-    poll = select.poll()
-    by_number: dict[int, Stream] = {}
-    for stream in streams:
-        number = stream.connection.fileno() if stream.connection is not None else -1
-        if number >= 0:
-            by_number[number] = stream
-            poll.register(number, select.POLLRDHUP)
-    return [by_number[number] for number, _ in poll.poll(0)] if by_number else []
-
-
-_RESET = b"event: reset\ndata: {}\n"
-
-
-def _message(who: Listener, news: News) -> bytes:
-    data: Mapping[str, str | None] = {"store": news.store_id, "tenant": news.tenant_id if who.tenant_id is None else None}
-    text = json.dumps({name: value for name, value in data.items() if value is not None}, separators=(",", ":"))
-    return f"event: {news.kind}\ndata: {text}\n".encode()
-
-
-def _with_id(message: bytes, place: _Place) -> bytes:
-    return b"%sid: %d-%d\n\n" % (message, *place)
-
-
-def _text(place: _Place) -> str:
-    return f"{place[0]}-{place[1]}"
-
-
-def _parse(text: str | None) -> _Place | None:
-    found = _ID.fullmatch(text or "")
-    return (int(found[1]), int(found[2])) if found else None

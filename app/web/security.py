@@ -12,7 +12,8 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Response, current_app, g, session
+from htmx_flask import request
 from werkzeug.exceptions import BadRequest
 
 from app.services.account_views import LoggedIn
@@ -131,8 +132,8 @@ def local_path(text: str | None, fallback: str = "/") -> str:
 
 def page_to_come_back_to() -> str:
     """After a log-in: this page or, where something was sent, the page that it was sent from."""
-    if request.headers.get("HX-Request") == "true":
-        return _own_path(request.headers.get("HX-Current-URL"))
+    if request.htmx:
+        return _own_path(request.htmx.current_url)
     if request.method in ("GET", "HEAD"):
         return local_path(request.full_path.rstrip("?"))
     return _own_path(request.referrer)

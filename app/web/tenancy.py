@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import Forbidden
 from app.domain.people import Role
 from app.web.current import current
-from app.web.htmx import redirect_path, redirect_to
-from app.web.security import page_to_come_back_to
+from app.web.htmx import redirect_to
 
 View = TypeVar("View", bound=Callable[..., Any])
 _MARK = "__storeyard_rule__"
@@ -81,7 +80,8 @@ def enforce() -> ResponseReturnValue | None:
         return None
     session = current.session
     if session is None:
-        return redirect_path(url_for("auth.log_in", next=page_to_come_back_to()))
+        flask_login: Any = current_app
+        return cast("ResponseReturnValue", flask_login.login_manager.unauthorized())
     if rule.who is Who.OPERATOR:
         if not session.user.operator:
             raise Forbidden("This page is for operators of the platform.", action=request.endpoint)

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.bootstrap import build_services
 from app.cli.invocation import Cli
 from app.cli.root import build_root
 from app.config import Settings
+from app.domain.errors import UnscopedQuery
 from app.factory import create_app
+from app.models import Store
 from app.services.upgrade_schema import head
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +136,17 @@ def test_a_web_app_without_a_database_lives_and_is_not_ready() -> None:
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "database"})
+
+
+def test_a_session_of_flask_sqlalchemy_reads_no_tenants_rows_without_a_scope(settings: Settings) -> None:
+    app = create_app(settings)
+    db = app.extensions["sqlalchemy"]
+    services = app.extensions["storeyard"]
+    with app.app_context():
+        assert db.engine is services.sessions.engine
+        with pytest.raises(UnscopedQuery):
+            db.session.scalars(select(Store)).all()
+    services.sessions.dispose()
 
 
 def test_flask_has_the_same_commands(settings: Settings) -> None:

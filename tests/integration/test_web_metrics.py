@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection, HTTPResponse
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -65,10 +66,11 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(path: Path) -> HTTPResponse:
-    connection = UnixConnection(path)
-    connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    return connection.getresponse()
+def ask(path: Path) -> tuple[int, str]:
+    with closing(UnixConnection(path)) as connection:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def test_a_web_of_two_processes_serves_one_page_and_leaves_no_folder_behind(database: str, tmp_path: Path) -> None:
@@ -83,9 +85,9 @@ def test_a_web_of_two_processes_serves_one_page_and_leaves_no_folder_behind(data
         deadline = time.monotonic() + 60
         while len(list(folder.glob("counter_*.db"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
-        answer = ask(socket_path)
-        assert answer.status == 200
-        assert "storeyard_wakes_failed_total 0.0" in answer.read().decode()
+        status, text = ask(socket_path)
+        assert status == 200
+        assert "storeyard_wakes_failed_total 0.0" in text
     finally:
         web.send_signal(signal.SIGTERM)
         web.wait(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -11,7 +12,9 @@ import pytest
 
 from app.ports import News
 from app.web import hub as module
-from app.web.hub import PER_PERSON, REPLAYED, WAITING, Hub, Listener, Refused, Stream
+from app.web import stream as stream_module
+from app.web.hub import PER_PERSON, REPLAYED, Hub, Listener, Refused, Stream
+from app.web.stream import WAITING
 from tests.fakes.live import FakeLive
 
 OURS, THEIRS = "01OURS", "01THEIRS"
@@ -174,9 +177,9 @@ def test_all_streams_end_when_the_process_stops_and_none_begins(hub: Hub) -> Non
 
 
 def test_a_stream_says_that_it_lives(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEEP_ALIVE", 0.01)
+    monkeypatch.setattr(stream_module, "KEEP_ALIVE", 0.01)
     stream = hub.open(MIA, "0-0")
-    assert next(stream).startswith(b"retry: 3000\nevent: hello\n")
+    assert re.match(rb"retry: [2-5]\d\d\d\nevent: hello\n", next(stream))
     assert next(stream) == b":\n\n"
 
 
@@ -241,3 +244,20 @@ def test_a_reader_that_hung_up_gives_its_place_back(make: Callable[..., Hub], mo
     assert gone._ended
     assert not stays._ended
     ours.close()
+
+
+@pytest.mark.parametrize("how", ["in time", "at the end"])
+def test_a_reader_that_takes_nothing_any_more_is_cut_off(make: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(module, "LOOK_AROUND", 0.01)
+    if how == "in time":
+        monkeypatch.setattr(module, "STUCK", 0.02)
+    hub = make()
+    ours, browser = socket.socketpair()
+    stream = hub.open(MIA, "0-0", ours)
+    assert next(stream), "which the server now sends, and sends"
+    if how == "at the end":
+        hub.close()
+    browser.settimeout(10)
+    assert browser.recv(100) == b""
+    for one in (ours, browser):
+        one.close()

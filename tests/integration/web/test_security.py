@@ -181,6 +181,12 @@ def test_pages_say_503_while_there_is_no_database_at_all(services: Services) -> 
     assert web.test_client().get("/login").status_code == 200
 
 
+def test_another_applications_cookie_on_the_same_host_logs_nobody_out(owner: Signed) -> None:
+    for name in ("remember_token", "session"):
+        owner.client.set_cookie(name, "somebody-elses")
+    assert owner.get("/account").status_code == 200
+
+
 def test_known_mistakes_have_pages_of_their_own(client: FlaskClient, owner: Signed) -> None:
     assert client.get("/nowhere").status_code == 404
     wrong = client.put("/login")

@@ -113,6 +113,18 @@
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
 
+  // How long something has taken goes on between two looks: data-elapsed="SECONDS", as of the last one.
+  const clocks = new WeakMap();
+  setInterval(() => {
+    document.querySelectorAll("[data-elapsed]").forEach((element) => {
+      const then = element.dataset.elapsed;
+      let clock = clocks.get(element);
+      if (clock?.then !== then) clocks.set(element, clock = { then, since: Date.now() });
+      const seconds = Math.floor(Number(then) + (Date.now() - clock.since) / 1000);
+      if (seconds > 0 && seconds < 3600) element.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    });
+  }, 1000);
+
   // What somebody unfolded stays so when the part around it is fetched again.
   let unfolded = [];
   document.addEventListener("htmx:before:swap", () => {
