@@ -21,6 +21,10 @@ PASSES = {"passes_per_s", "requests_per_pass", "writes", "rss_start_mb", "rss_en
 READY = {"to_ready_s", "steps", "control_plane_s", "gone_s"}
 QUEUE = {"jobs_per_s", "wake_p95_ms"}
 REPAIR = {"p50_s", "p95_s", "max_s", "unrepaired", "watcher_rss_mb"}
+WEB = {
+    "list_p95_ms", "store_p95_ms", "console_p95_ms", "create_p95_ms", "queries_max", "sse_delivered", "sse_p99_ms", "web_rss_mb",
+    "pages_meanwhile_p95_ms", "tenth",
+}  # fmt: skip
 STOREFRONT = {"catalogue_p95_ms", "catalogue_rps", "medusa_requests", "checkout_overhead_ms", "rss_mb"}
 
 
@@ -49,6 +53,14 @@ def test_queue_tells_jobs_and_wakes() -> None:
     told = figures("queue", "--jobs", "4", "--wakes", "2")
     assert set(told) == QUEUE
     assert all(value > 0 for value in told.values())
+
+
+def test_web_tells_pages_statements_and_streams() -> None:
+    sizes = {"tenants": 3, "stores": 110, "events": 2010, "requests": 3, "creates": 2, "streams": 4}
+    told = figures("web", *(word for name, size in sizes.items() for word in (f"--{name}", str(size))))
+    assert set(told) == WEB
+    assert 1 <= told["queries_max"] <= 12
+    assert told["sse_delivered"] == 20
 
 
 @pytest.mark.cluster
