@@ -52,7 +52,7 @@ ENTRIES = {
     "top": Entry("app.cli.top:top", "Watch it work: queues, workers, stores, and what needs a look."),
     "worker": Entry("app.cli.processes:worker", "Run a worker: it does what the queue says, one store at a time."),
     "scheduler": Entry("app.cli.processes:scheduler", "Run the scheduler: it wakes whatever is due."),
-    "watcher": Entry("app.cli.processes:watcher", "Run the watcher: it sees changes made by hand at once."),
+    "watcher": Entry("app.cli.processes:watcher", "Run the watcher: it follows the cluster and wakes stores whose objects were changed."),
     "db": Entry("app.cli.database:db", "The database's schema."),
     "vault": Entry("app.cli.vaults:vault", "The keys that credentials are sealed with."),
 }

@@ -35,7 +35,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "store rotate-credentials",
         "reconcile", "quota show", "quota set", "platform show", "platform pause", "platform unpause", "platform mode",
         "platform new-stores", "platform read-only",
-        "orphans", "doctor", "top", "worker", "scheduler", "db upgrade", "db current", "vault new-key",
+        "orphans", "doctor", "top", "worker", "scheduler", "watcher", "db upgrade", "db current", "vault new-key",
     }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_a_groups_help_says_of_a_command_what_the_command_says_first(group: Lazy
 @pytest.mark.parametrize(("path", "command"), LEAVES, ids=[" ".join(path) for path, _ in LEAVES])
 def test_commands_that_print_data_have_json(path: tuple[str, ...], command: click.Command) -> None:
     names = {parameter.name for parameter in command.params}
-    assert ("json" in names) == (path[0] not in ("worker", "scheduler"))
+    assert ("json" in names) == (path[0] not in ("worker", "scheduler", "watcher"))
 
 
 def test_exit_codes_are_documented() -> None:
