@@ -15,6 +15,7 @@ from app.ports import QUEUES, QueueUnavailable, WorkerState
 from app.services.context import Services
 from app.services.doctor.checks import REACH, Late, start
 from app.services.fleet_queries import StoreName, Watched, names_of, watch
+from app.services.leading import WATCHER
 from app.services.queries import LeaderView, leaders, platform_state
 from app.services.schedule import LEADER
 from app.services.views import PlatformView
@@ -106,6 +107,8 @@ def _attention(
         said.append(f"{queue_error} Work waits; none is lost.")
     if not any(office.name == LEADER and office.active for office in offices):
         said.append("No scheduler leads: start `storeyard scheduler`. Stores are not looked after.")
+    if not any(office.name == WATCHER and office.active for office in offices):
+        said.append("No watcher leads: start `storeyard watcher`. What a hand changes is found half a minute later, by the sweep.")
     if workers is not None:
         if not any(not worker.silent for worker in workers):
             said.append("No worker is alive: start `storeyard worker`.")

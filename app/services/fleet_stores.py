@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from app.domain.drift import DriftClass
 from app.domain.errors import NotFound
 from app.domain.stores import DriftMode, Phase
 from app.models import DriftEvent, Store, Tenant
 from app.services.context import Services
 from app.services.fleet_queries import FAILING, QUARANTINED, waits, whys
 from app.services.present import tenant_view
-from app.services.store_drift import DriftView, drift_view
+from app.services.store_drift import CONTESTED, DriftView, drift_view
 from app.services.views import TenantView
 
 PAGE_SIZE = 30
@@ -134,7 +133,7 @@ def list_drift(
     if only_open:
         statement = statement.where(DriftEvent.repaired_at.is_(None))
     if contested:
-        statement = statement.where(DriftEvent.drift_class == DriftClass.CONFLICTING)
+        statement = statement.where(CONTESTED)
     if before is not None:
         statement = statement.where(DriftEvent.id < before)
     with services.sessions.platform(_WHY) as session:

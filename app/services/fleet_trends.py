@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Select, extract, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.domain.drift import DriftClass
 from app.models import ClusterRow, DriftEvent, ReconcileRun, Store
 from app.services.context import Services
 from app.services.fleet_queries import FAILING, whys
+from app.services.store_drift import CONTESTED
 
 HOURS = 24
 READY_OF = 200  # the latest stores that became ready
@@ -72,7 +72,7 @@ class ClusterSeen:
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """`contested`: open differences where somebody else claims the same field."""
+    """`contested`: differences left for a while, because somebody makes them again and again."""
 
     hours: tuple[Hour, ...]
     kinds: tuple[KindOfDrift, ...]
@@ -87,8 +87,7 @@ def trends(services: Services) -> Trends:
     now = services.clock.now()
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     with services.sessions.platform("whoever watches the platform sees all stores") as session:
-        open_ = DriftEvent.repaired_at.is_(None)
-        contested = select(func.count()).select_from(DriftEvent).where(open_, DriftEvent.drift_class == DriftClass.CONFLICTING)
+        contested = select(func.count()).select_from(DriftEvent).where(CONTESTED)
         return Trends(
             _hours(session, since),
             _kinds(session, since),

@@ -16,6 +16,8 @@ from app.services.leases import acquire, release, renew
 
 log = structlog.get_logger(__name__)
 
+WATCHER = "watcher"
+
 # Seconds. A killed leader is followed within the first; a frozen one finds out at its next renewal.
 TERM = 10.0
 RENEW_EVERY = 3.0

@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, exists, select
 
+from app.domain.conditions import SYNCED
 from app.domain.contests import Contest, Field, contests_of
 from app.domain.drift import DriftClass
-from app.models import DriftEvent
+from app.models import DriftEvent, StoreCondition
+from app.reconcile.plan import REASON_CONTESTED
 from app.services.context import Services
 
 # Enough to count a contest's repairs up to its longest wait.
 _LOOK_BACK, _MOST_REPAIRS = timedelta(hours=2), 500
+
+
+# Open drift of stores whose repair is held back because somebody changes the same field again and again.
+CONTESTED = and_(
+    DriftEvent.repaired_at.is_(None),
+    exists().where(
+        StoreCondition.store_id == DriftEvent.store_id, StoreCondition.type == SYNCED, StoreCondition.reason == REASON_CONTESTED
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ from app.models import ClusterRow
 from app.ports import Cluster, QueueUnavailable
 from app.reconcile.circuit import backoff
 from app.services.context import Services
-from app.services.leading import Term, lead
+from app.services.leading import WATCHER, Term, lead
 from app.services.schedule import wake_due
 from app.services.sightings import Sighting, Sightings, judge, missing
 from app.services.sweep import OURS, SWEPT_KINDS, make_due
 
 log = structlog.get_logger(__name__)
 
-OFFICE = "watcher"
+OFFICE = WATCHER
 # Kinds that could undo a store's isolation are followed whoever made them: a label of ours is not what they would bear.
 OPENING_KINDS = ("NetworkPolicy", "Ingress", "RoleBinding")
 FOLLOWED: Mapping[str, Mapping[str, str] | None] = {

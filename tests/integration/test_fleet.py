@@ -125,7 +125,9 @@ def attention(services: Services) -> str:
 def test_all_is_well_only_where_somebody_leads_and_somebody_works(services: Services, queue: FakeQueue, clock: FakeClock) -> None:
     assert "No scheduler leads" in attention(services)
     assert "No worker is alive" in attention(services)
+    assert "No watcher leads" in attention(services)
     acquire(services, "scheduler", "host-9", ttl=60)
+    acquire(services, "watcher", "host-9", ttl=60)
     queue.crew = (WorkerState("host-1", "idle", clock.now()),)
     assert attention(services) == ""
     clock.advance(SILENT + 1)
@@ -207,6 +209,7 @@ def test_top_as_one_document(shell: Shell, queue: FakeQueue) -> None:
     store = make_store(shell.services)
     queue.crew = (WorkerState("host-1", "busy", datetime.now(UTC), store.id, datetime.now(UTC)),)
     acquire(shell.services, "scheduler", "host-9", ttl=60)
+    acquire(shell.services, "watcher", "host-9", ttl=60)
     seen = shell.json("top", "--once")
     assert set(seen) == {
         "at", "attention", "queue_error", "queues", "workers", "leaders", "platform", "stores", "due", "under_way", "slow_passes",

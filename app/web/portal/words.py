@@ -310,7 +310,7 @@ def _span(seconds: int) -> str:
 
 
 def memory(mebibytes: int) -> str:
-    return f"{mebibytes / 1024:g} GiB" if mebibytes >= 1024 and mebibytes % 128 == 0 else f"{mebibytes} MiB"
+    return f"{round(mebibytes / 1024, 2):g} GiB" if mebibytes >= 1024 else f"{mebibytes} MiB"
 
 
 def cores(millicores: int) -> str:

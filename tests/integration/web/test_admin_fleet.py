@@ -82,7 +82,8 @@ def fleet(services: Services) -> dict[str, StoreView]:
     set_row(services, stores["watched"].id, drift_mode=DriftMode.OBSERVE)
     set_row(services, stores["crashing"].id, crash_count=2)
     set_row(services, stores["at-work"].id, lease_token="t", lease_until=now + timedelta(days=3650), lease_holder="worker-1")
-    drifts(services, stores["drifted"], "Service", 1, repaired=False, drift_class=DriftClass.CONFLICTING)
+    drifts(services, stores["drifted"], "Service", 1, repaired=False)
+    fails(services, stores["drifted"], ("Synced", "False", "ContestedField"), phase="Ready", failure_count=0)
     drifts(services, stores["fine"], "Deployment", 2, repaired=True)
     drifts(services, stores["fine"], "Deployment", 40, repaired=True)
     return stores
