@@ -51,6 +51,8 @@ class Store(TenantOwned, Base):
         Index("ix_stores_lease_until", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
         Index("ix_stores_wake_after", "wake_after", postgresql_where=text("wake_after IS NOT NULL")),
         Index(None, "tenant_id", "created_at"),
+        # Quotas are counted by it alone, without a look at the rows.
+        Index("ix_stores_tenant_id_plan_not_gone", "tenant_id", "plan", postgresql_where=NOT_GONE),
         Index(None, "phase"),
         Index(None, "cluster_id"),
         Index("ix_stores_gone_at", "gone_at", postgresql_where=text("gone_at IS NOT NULL")),
