@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from functools import lru_cache
 
 import structlog
 
-from app.bootstrap import build_services, serve_metrics
+from app.bootstrap import build_services, configure_logging, serve_metrics
 from app.config import ConfigError, Settings
 from app.services.context import Services
 
@@ -43,3 +46,18 @@ def announce_metrics(settings: Settings) -> None:
     else:
         if served is not None:
             log.info("metrics served", host=settings.metrics_host, port=served[0])
+
+
+def run_until_stopped(started: str, serve: Callable[[Services, threading.Event], None]) -> None:
+    """A process that serves until SIGTERM or SIGINT: settings, logging, metrics, and then `serve` with what tells it to stop.
+
+    `started` is the line that supervisors wait for.
+    """
+    settings = settings_or_exit()
+    configure_logging(settings)
+    announce_metrics(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info(started)
+    serve(services(), stop)

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
-import structlog
-
-from app.bootstrap import configure_logging
 from app.services.schedule import run_scheduler
-from jobs.runtime import announce_metrics, services, settings_or_exit
-
-log = structlog.get_logger(__name__)
+from jobs.runtime import run_until_stopped
 
 
 def main() -> None:
-    settings = settings_or_exit()
-    configure_logging(settings)
-    announce_metrics(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    log.info("scheduler started")
-    run_scheduler(services(), stop)
+    run_until_stopped("scheduler started", run_scheduler)
 
 
 if __name__ == "__main__":

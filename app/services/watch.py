@@ -28,7 +28,6 @@ from app.services.sweep import OURS, SWEPT_KINDS, make_due
 
 log = structlog.get_logger(__name__)
 
-OFFICE = WATCHER
 # Kinds that could undo a store's isolation are followed whoever made them: a label of ours is not what they would bear.
 OPENING_KINDS = ("NetworkPolicy", "Ingress", "RoleBinding")
 FOLLOWED: Mapping[str, Mapping[str, str] | None] = {
@@ -44,7 +43,7 @@ GATHER, HELD = 0.03, 0.1
 
 def run_watcher(services: Services, stop: threading.Event) -> None:
     """Watch when nobody else does, until asked to stop."""
-    lead(services, OFFICE, stop, lambda term: _serve(services, term, stop))
+    lead(services, WATCHER, stop, lambda term: _serve(services, term, stop))
 
 
 def _serve(services: Services, term: Term, stop: threading.Event) -> None:

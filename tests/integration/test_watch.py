@@ -19,11 +19,12 @@ from app.domain.stores import DriftMode
 from app.ports import WatchEvent
 from app.reconcile.intercept import InterceptedCluster
 from app.services.context import Services
+from app.services.leading import WATCHER
 from app.services.leases import acquire, take_store_lease
 from app.services.queries import get_store
 from app.services.reconcile_store import reconcile_store
 from app.services.views import StoreView
-from app.services.watch import OFFICE, ClusterWatch, run_watcher
+from app.services.watch import ClusterWatch, run_watcher
 from tests.factories import make_store, row_of, set_row
 from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import FakeCluster
@@ -233,13 +234,13 @@ def test_a_watcher_that_is_asked_to_stop_gives_its_office_to_the_next(platform: 
     thread.start()
     try:
         until(lambda: len({key.kind for _, key in cluster.verbs("watch")}) >= 12)
-        assert acquire(platform, OFFICE, "another", ttl=5) is None
+        assert acquire(platform, WATCHER, "another", ttl=5) is None
         scale(cluster, store)
         until(lambda: store.id in queue_of(platform).woken)
     finally:
         stop.set()
         thread.join(PATIENCE)
-    assert acquire(platform, OFFICE, "another", ttl=5) is not None
+    assert acquire(platform, WATCHER, "another", ttl=5) is not None
 
 
 def test_a_contested_field_waits_longer_and_longer_and_is_put_right_at_once_when_the_quarrel_is_over(
